@@ -1,0 +1,52 @@
+"""What every child process does: end when the parent is gone, beat, say when it is ready."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from streams.supervisor import BEAT, BEAT_EVERY_S, READY
+
+_out = threading.Lock()
+
+
+def _write(line: str) -> None:
+    with _out:
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except (BrokenPipeError, ValueError):
+            os._exit(1)  # the parent is gone
+
+
+def ready(**facts: Any) -> None:
+    """Tells the supervisor that this child serves now."""
+    _write(f"{READY} {json.dumps(facts)}")
+
+
+def grow_up(stop: threading.Event, *, grace_s: float = 3.0) -> None:
+    """Sets `stop` when standard input closes (the parent ended) or on SIGTERM; leaves `grace_s` later, whatever hangs."""
+
+    def leave() -> None:
+        stop.set()
+        time.sleep(grace_s)
+        os._exit(3)
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 64):
+            pass
+        leave()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_EVERY_S):
+            _write(BEAT)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=leave, daemon=True).start())
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    threading.Thread(target=beat, name="beat", daemon=True).start()
