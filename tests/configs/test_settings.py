@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tomllib
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from configs import settings
+from configs import schema, settings
 from configs.errors import ConfigError
 
 GOOD = """
@@ -105,3 +109,28 @@ def test_a_missing_file_says_where_to_start(tmp_path: Path) -> None:
 
 def test_assets_come_from_the_environment_only_when_named_or_beside(tmp_path: Path) -> None:
     assert settings.environment({"CALLOUT_ASSETS": str(tmp_path)}).assets == tmp_path
+
+
+def test_the_example_is_valid_and_documents_every_key() -> None:
+    path = settings.ROOT / "configs" / "site.example.toml"
+    settings.load(path)
+    raw = tomllib.loads(path.read_text())
+
+    def missing(kind: type, table: dict[str, Any], where: str) -> list[str]:
+        lacking = [f"{where}.{f.name}" for f in dataclasses.fields(kind) if f.name not in table]
+        for field in dataclasses.fields(kind):
+            hint = typing.get_type_hints(kind)[field.name]
+            inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
+            if inner is not None and field.name in table:
+                value = table[field.name]
+                lacking += missing(inner, value[0] if isinstance(value, list) else value, f"{where}.{field.name}")
+        return lacking
+
+    assert missing(schema.Settings, raw, "") == []
+
+
+def test_the_example_shows_the_values_that_hold_when_a_key_is_left_out() -> None:
+    example = settings.load(settings.ROOT / "configs" / "site.example.toml")
+    plain = schema.Settings()
+    for name in ("site", "data", "web", "bus", "detector", "streams", "dispatch", "retention"):
+        assert getattr(example, name) == getattr(plain, name), name
