@@ -80,10 +80,11 @@ def suppress(boxes: Floats, scores: Floats, classes: Ints, iou_limit: float) -> 
 
 def iou_table(first: Floats, second: Floats) -> Floats:
     """(n, 4) × (m, 4) → (n, m) intersection over union, 0 for boxes without area."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    overlap = np.prod(np.clip(high - low, 0, None), axis=2)
-    union = area(first)[:, None] + area(second)[None, :] - overlap
+    a, b = np.ascontiguousarray(first.T), np.ascontiguousarray(second.T)
+    width = np.minimum(a[2][:, None], b[2]) - np.maximum(a[0][:, None], b[0])
+    height = np.minimum(a[3][:, None], b[3]) - np.maximum(a[1][:, None], b[1])
+    overlap = np.maximum(width, 0) * np.maximum(height, 0)
+    union = area(first)[:, None] + area(second) - overlap
     iou: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return iou
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from vision.letterbox import Letterbox, draw, fit, fit_free
 
 Candidates = tuple[decode.Floats, decode.Floats, decode.Ints]
 DTYPES = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}
+
+
+class DetectorFailed(RuntimeError):
+    """An inference gave nothing that can be used. What was to be covered by it must be pixelated."""
 
 
 class Detector:
@@ -46,10 +51,9 @@ class Detector:
 
     def detect(self, frame: Frame) -> tuple[Detection, ...]:
         """What is in the frame, best first, down to each label's floor (`entry.scores`): consumers take from their own
-        limit on. Raises ValueError for a frame without a picture."""
+        limit on. Raises ValueError for a frame without a picture, DetectorFailed."""
         box = self.letterbox(frame.width, frame.height)
-        raw = self._session.run(self._outputs, {self.entry.input.name: self._tensor(frame, box)})
-        boxes, scores, classes = self._decode([np.asarray(output[0]) for output in raw])
+        boxes, scores, classes = self._decode(self.infer(self.tensor(frame)))
         kept = decode.suppress(boxes, scores, classes, self.entry.decode.nms_iou)
         found = []
         for corners, score, label in zip(boxes[kept].tolist(), scores[kept].tolist(), classes[kept].tolist(), strict=True):
@@ -66,14 +70,23 @@ class Detector:
             return fit(width, height, canvas_width, canvas_height)
         return fit_free(width, height, wanted.longest_px, wanted.multiple_px)
 
-    def _tensor(self, frame: Frame, box: Letterbox) -> np.ndarray[Any, Any]:
+    def tensor(self, frame: Frame) -> np.ndarray[Any, Any]:
+        """The network's input for a frame, with the batch in front."""
         wanted = self.entry.input
-        picture = draw(frame, box, wanted.pad)
+        picture = draw(frame, self.letterbox(frame.width, frame.height), wanted.pad)
         if wanted.colour == "rgb":
             picture = picture[:, :, ::-1]
         if wanted.layout == "nchw":
             picture = picture.transpose(2, 0, 1)
         return np.ascontiguousarray(picture[None], wanted.dtype)
+
+    def infer(self, tensor: np.ndarray[Any, Any]) -> list[decode.Floats]:
+        """The network's raw outputs for one input, without the batch. Raises DetectorFailed for numbers that are none: to
+        take them for an empty street would uncover everybody."""
+        raw = [np.asarray(output[0]) for output in self._session.run(self._outputs, {self.entry.input.name: tensor})]
+        if not all(math.isfinite(float(output.sum())) for output in raw):
+            raise DetectorFailed(f"the model {self.entry.name} gave numbers that are none (NaN or infinite)")
+        return raw
 
     def _decoder(self) -> Callable[[list[decode.Floats]], Candidates]:
         entry, floors = self.entry, self._floors
