@@ -18,6 +18,7 @@ B_FRAMES = (
 )
 # A leaky bucket: three odd pictures within about twenty are B-frames; a single one after packet loss is not.
 ODD_PICTURE, ODD_ENOUGH = 30, 70
+SLICE_WITHIN = 2048  # bytes; in front of a picture's first slice stand at most a delimiter and a little SEI
 
 
 class Fanout:
@@ -67,7 +68,7 @@ class Fanout:
                 picture = picture_of(data)
                 if picture is not None and picture != self._picture:
                     self._picture = picture
-                    self._tell(Stream("h264", picture.width, picture.height))
+                    self._tell(_stream(picture))
             self._gop.push(packet)
             self._tell(packet)
 
@@ -90,7 +91,7 @@ class Fanout:
         with self._condition:
             reader = Reader(self, self._condition, self._gop.packets())
             if self._picture is not None:
-                reader.tell(Stream("h264", self._picture.width, self._picture.height))
+                reader.tell(_stream(self._picture))
             if self._gone is not None:
                 reader.tell(self._gone)
             first = not self._readers
@@ -111,7 +112,7 @@ class Fanout:
         backwards = last is not None and -90_000 < packet.pts_90k - last < 0  # further back is a source that began anew
         if packet.key or last is None or packet.pts_90k > last or not backwards:
             self._last_pts_90k = packet.pts_90k
-        if (backwards and not packet.key) or (not packet.key and has_b_slice(packet.data)):
+        if (backwards and not packet.key) or (not packet.key and has_b_slice(packet.data[:SLICE_WITHIN])):
             self._out_of_order += ODD_PICTURE
         else:
             self._out_of_order = max(0, self._out_of_order - 1)
@@ -175,3 +176,7 @@ class Reader:
 
     def _ready(self) -> bool:
         return self.closed or self._stream is not None or self._gone is not None or len(self._backlog) > 0
+
+
+def _stream(picture: Picture) -> Stream:
+    return Stream("h264", picture.width, picture.height, picture.profile_level_id)

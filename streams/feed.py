@@ -47,11 +47,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What follows: codec ("h264") and size in pixels. Comes again when they change."""
+    """What follows: codec ("h264"), size in pixels and SDP's profile-level-id. Comes again when they change."""
 
     codec: str
     width: int
     height: int
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,10 @@ def _header(message: Message) -> dict[str, object]:  # noqa: PLR0911  one arm fo
         case Watch():
             return {"op": "watch", "camera": message.camera, "view": message.view}
         case Stream():
-            return {"type": "stream", "codec": message.codec, "width": message.width, "height": message.height}
+            return {
+                "type": "stream", "codec": message.codec, "width": message.width, "height": message.height,
+                "profile": message.profile,
+            }  # fmt: skip
         case Gone():
             return {"type": "gone", "code": message.code, "detail": message.detail}
         case Offer():
@@ -255,7 +259,9 @@ def _sessions(header: Mapping[str, object], _: bytes) -> Message:
 
 _BUILDERS: dict[str, Callable[[Mapping[str, object], bytes], Message]] = {
     "watch": lambda h, _: Watch(_text(h, "camera"), view_of(h.get("view"))),
-    "stream": lambda h, _: Stream(_text(h, "codec"), _whole(h, "width"), _whole(h, "height")),
+    "stream": lambda h, _: Stream(
+        _text(h, "codec"), _whole(h, "width"), _whole(h, "height"), _text(h, "profile") if "profile" in h else ""
+    ),
     "packet": _packet,
     "gone": lambda h, _: Gone(_text(h, "code"), _text(h, "detail", MAX_TEXT)),
     "offer": _offer,

@@ -105,6 +105,8 @@ class Feed:
         return self._last_packet_s is None or asyncio.get_running_loop().time() - self._last_packet_s > STALL_S
 
     async def ready(self, within_s: float) -> None:
+        if self.stalled and self._gone is None:
+            self._settled.clear()  # an old picture must not pass for a live one
         try:
             async with asyncio.timeout(within_s):
                 await self._settled.wait()
@@ -185,12 +187,6 @@ class Viewer:
     @property
     def stream(self) -> Stream | None:
         return self._feed.stream
-
-    @property
-    def key_frame(self) -> Packet | None:
-        """The key frame of the current GOP, if the cache holds one: it tells the stream's profile."""
-        gop = self._feed.gop.packets()
-        return gop[0] if gop else None
 
     @property
     def stalled(self) -> bool:
