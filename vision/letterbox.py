@@ -1,6 +1,6 @@
 """From a frame to a network's picture: scaled, at the top left of the canvas, the rest padded.
 
-Planes are scaled first and turned into colour at the small size: 2–4 times cheaper than converting the whole picture.
+Planes are scaled first and turned into colour at the small size: cheaper than converting the whole picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vision.frame import Frame, Image, Planes
 class Letterbox:
     """Where a picture of `width`×`height` lies in a canvas: its `content` at the top left. All in pixels.
 
-    The content's sides are even (I420 needs it), so its two scales may differ by less than a pixel.
+    The content's sides are whole pixels, so its two scales may differ by that much.
     """
 
     width: int
@@ -53,8 +53,8 @@ def fit(width: int, height: int, canvas_width: int, canvas_height: int) -> Lette
         height=height,
         canvas_width=canvas_width,
         canvas_height=canvas_height,
-        content_width=_even(width * scale, canvas_width),
-        content_height=_even(height * scale, canvas_height),
+        content_width=max(1, min(round(width * scale), canvas_width)),
+        content_height=max(1, min(round(height * scale), canvas_height)),
     )
 
 
@@ -64,8 +64,8 @@ def fit_free(width: int, height: int, longest_px: int, multiple_px: int) -> Lett
     return Letterbox(
         width=width,
         height=height,
-        canvas_width=_up(box.content_width, multiple_px),
-        canvas_height=_up(box.content_height, multiple_px),
+        canvas_width=-(-box.content_width // multiple_px) * multiple_px,
+        canvas_height=-(-box.content_height // multiple_px) * multiple_px,
         content_width=box.content_width,
         content_height=box.content_height,
     )
@@ -87,34 +87,25 @@ def draw(frame: Frame, box: Letterbox, pad: int) -> Image:
 
 
 def to_bgr(frame: Frame, width: int, height: int) -> Image:
-    """The whole frame as BGR of this size (rounded down to even), for thumbnails."""
-    width, height = max(2, width - width % 2), max(2, height - height % 2)
+    """The whole frame as BGR of this size, for thumbnails."""
     return draw(frame, Letterbox(frame.width, frame.height, width, height, width, height), 0)
 
 
 def _from_planes(planes: Planes, width: int, height: int) -> Image:
-    i420 = np.empty((height * 3 // 2, width), np.uint8)
-    flat = i420.reshape(-1)
-    luma, chroma = width * height, width * height // 4
-    _scale(planes.y, i420[:height])
-    _scale(planes.u, flat[luma : luma + chroma].reshape(height // 2, width // 2))
-    _scale(planes.v, flat[luma + chroma :].reshape(height // 2, width // 2))
-    if planes.full_range:  # the I420 conversion takes 16..235; squeeze the small luma into it
-        cv2.convertScaleAbs(i420[:height], i420[:height], 219 / 255, 16)
-        cv2.convertScaleAbs(i420[height:], i420[height:], 224 / 255, 128 * (1 - 224 / 255))
-    return np.asarray(cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420), np.uint8)
+    """Colour is scaled to the small picture's full size. Halved once more, as I420 would have it, it costs YOLOX-nano .025
+    of AP50 on our test video; done so it costs 0.2 ms more."""
+    scaled = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in (planes.y, planes.u, planes.v)]
+    return np.asarray(cv2.transform(cv2.merge(scaled), _to_bgr_matrix(planes)), np.uint8)
 
 
-def _scale(plane: Image, into: Image) -> None:
-    cv2.resize(plane, (into.shape[1], into.shape[0]), into, interpolation=cv2.INTER_LINEAR)
-
-
-def _even(length: float, most: int) -> int:
-    return max(2, min(2 * round(length / 2), most - most % 2))
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
+def _to_bgr_matrix(planes: Planes) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Y, U, V, 1 → B, G, R by ITU-R BT.601 (small pictures) or BT.709 (from 720 lines on, as decoders assume too)."""
+    red, blue = (0.2126, 0.0722) if planes.y.shape[0] >= 720 else (0.299, 0.114)
+    green = 1 - red - blue
+    luma, chroma, black = (1.0, 1.0, 0.0) if planes.full_range else (255 / 219, 255 / 224, 16.0)
+    from_u = np.array([2 * (1 - blue), -2 * blue * (1 - blue) / green, 0.0]) * chroma
+    from_v = np.array([0.0, -2 * red * (1 - red) / green, 2 * (1 - red)]) * chroma
+    return np.column_stack((np.full(3, luma), from_u, from_v, -luma * black - 128 * (from_u + from_v))).astype(np.float32)
 
 
 def _unit(value: float) -> float:

@@ -24,6 +24,7 @@ HOLD_STEPS = 4  # inferences that a box outlives its last detection: people flic
 MARGIN = 0.10  # of the box's sides, on each side: detectors cut at elbows and hair
 UNKNOWN_SPEED_SIZES_PER_S = 1.0  # of somebody just seen for the first time: a brisk walk
 DOUBT = 0.5  # share of the known speed by which the prediction may be wrong
+REACH_SIZES_MOST = 0.5  # however long ago: growth without end would cover the street for a flicker
 
 BOXES_TRUSTED_S = 1.6  # over a still picture: the gate infers at least once a second
 BOXES_TRUSTED_MOVED_S = 0.7  # while something moves
@@ -145,6 +146,7 @@ def _grown(item: Held, age_s: float, aspect: float) -> Box:
     else:
         dx, dy = item.velocity[0] * age_s, item.velocity[1] * age_s
         reach = DOUBT * math.hypot(dx * aspect, dy)
+    reach = min(reach, REACH_SIZES_MOST * size)
     side_x, side_y = MARGIN * width + reach / aspect, MARGIN * height + reach
     return (
         max(0.0, x1 + min(dx, 0.0) - side_x),
