@@ -11,6 +11,7 @@ from streams import h264, rtp
 
 HZ = 90_000
 MAX_BYTES = 1 << 30
+_NOT_VIDEO = frozenset({"tty", "bin", "xbin", "adf", "idf", "image2"})  # FFmpeg shows any text file as a "video"
 SERVED_GOP_S = 2.0  # a camera with rarer key frames keeps whoever joins in the dark
 
 
@@ -64,7 +65,11 @@ def _open(path: Path) -> av.container.InputContainer:
     if not path.is_file():
         raise ClipError(path, "there is no such file.", "没有这个文件。")
     try:
-        return av.open(str(path))
+        container = av.open(str(path))
+        if container.format.name not in _NOT_VIDEO and not container.format.name.endswith("_pipe"):
+            return container
+        container.close()
+        raise ClipError(path, "is a text or a picture, not a video.", "是文本或图片，不是视频。")
     except (av.error.FFmpegError, OSError) as error:
         raise ClipError(
             path,

@@ -1,6 +1,7 @@
 """Fragmented MP4 (ISO/IEC 14496-12) for one H.264 track: write it, walk it, find where it was torn. Pure: bytes in, bytes out.
 
-A fragment (moof + mdat) is complete in itself. So a file that ends in the middle of one is cut back to the last whole one, and plays.
+A fragment (moof + mdat) is complete in itself. So a file that ends in the middle of
+one is cut back to the last whole one, and plays.
 """
 
 from __future__ import annotations

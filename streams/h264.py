@@ -1,4 +1,4 @@
-"""What Callout must know of H.264: NAL units, parameter sets, picture size, B slices. Pure (ITU-T H.264, clauses 7.3 and annex B).
+"""◦ What Callout must know of H.264 (ITU-T H.264, clause 7.3 and annex B): NAL units, parameter sets, picture size, B slices.
 
 An access unit (one coded picture) travels as Annex B: NAL units behind start codes. MP4 wants lengths instead, RTP neither.
 """
@@ -90,7 +90,7 @@ def find_parameter_sets(nals: Iterable[bytes]) -> ParameterSets:
 
 
 def parse_extradata(extradata: bytes) -> tuple[ParameterSets, int]:
-    """The parameter sets of a codec's extradata, and the size of its length fields (0: Annex B). Empty sets when there are none."""
+    """The parameter sets (perhaps empty) of a codec's extradata, and the size of its length fields (0: Annex B)."""
     if not extradata or extradata[0] != 1:
         return find_parameter_sets(split_annexb(extradata)), 0
     if len(extradata) < 7:

@@ -13,7 +13,7 @@ from streams.h264 import ParameterSets
 class VideoPacket:
     """An access unit. `dts_90k` and `pts_90k` lie on the repaired line (timestamps.py); they differ only with B-frames.
 
-    `captured_at_s` is unix seconds, `seq` counts this connection's packets (a gap means that some were skipped), `size` is in bytes.
+    `captured_at_s` is unix seconds, `seq` counts this connection's packets (a gap: some were skipped), `size` is in bytes.
     `raw` is the demuxer's own packet or plain bytes, Annex B. `sets` are the parameter sets that hold from here on.
     """
 

@@ -13,13 +13,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 import structlog
 
 from streams import fmp4
-from streams.h264 import AUD, FILLER, PPS, SPS, ParameterSets, nal_type, split_annexb, to_lengths
+from streams.h264 import AUD, FILLER, PPS, SPS, nal_type, split_annexb, to_lengths
 from streams.packet import VideoPacket
 from streams.ring import Ring
 from streams.timestamps import HZ
@@ -328,7 +329,7 @@ def repair(path: Path) -> Repaired:
     return Repaired(good.bytes, size - good.bytes, good.duration_90k / HZ, digest)
 
 
-def _sha256(file: BinaryIO) -> str:
+def _sha256(file: BufferedRandom) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 

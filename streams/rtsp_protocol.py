@@ -148,7 +148,7 @@ def interleaved(channel: int, data: bytes) -> bytes:
 
 
 def tcp_channels(transport: str) -> tuple[int, int] | None:
-    """The channels for RTP and RTCP of the first acceptable transport in a Transport header; None: only UDP or worse is offered."""
+    """The channels for RTP and RTCP of the first acceptable transport in a Transport header; None: only UDP is offered."""
     for offer in transport.split(","):
         fields = [part.strip() for part in offer.split(";")]
         if fields[0].upper() != "RTP/AVP/TCP" or "multicast" in fields:
@@ -182,7 +182,9 @@ def digest_fields(authorization: str) -> dict[str, str]:
     return {name.lower(): quoted or plain for name, quoted, plain in pairs}
 
 
-def digest_response(user: str, password: str, realm: str, nonce: str, method: str, uri: str, qop: Mapping[str, str] | None = None) -> str:
+def digest_response(
+    *, user: str, password: str, realm: str, nonce: str, method: str, uri: str, qop: Mapping[str, str] | None = None
+) -> str:
     """The `response` field (RFC 2617, 3.2.2.1); `qop` holds qop, nc and cnonce when the client uses them."""
     ha1, ha2 = _md5(f"{user}:{realm}:{password}"), _md5(f"{method}:{uri}")
     if qop and qop.get("qop"):
@@ -195,7 +197,9 @@ def digest_ok(request: Request, user: str, password: str, realm: str, nonce: str
     got = digest_fields(request.headers.get("authorization", ""))
     if not got or got.get("username") != user or got.get("nonce") != nonce or got.get("realm") != realm:
         return False
-    expected = digest_response(user, password, realm, nonce, request.method, got.get("uri", ""), got)
+    expected = digest_response(
+        user=user, password=password, realm=realm, nonce=nonce, method=request.method, uri=got.get("uri", ""), qop=got
+    )
     return hmac.compare_digest(expected.encode(), got.get("response", "").lower().encode())
 
 

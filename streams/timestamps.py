@@ -28,8 +28,8 @@ class Timeline:
 def step(line: Timeline, raw: int | None, arrived_s: float) -> tuple[Timeline, int]:
     """The next packet's time in 90 kHz: strictly above the last one, true to the camera's steps wherever these can be true.
 
-    `raw` is the camera's value in 90 kHz or None; `arrived_s` our clock. A step that cannot be true (back, standing, missing, over
-    MAX_GAP_S) is replaced by the time that passed here, at most MAX_GAP_S.
+    `raw` is the camera's value in 90 kHz or None; `arrived_s` our clock. A step that cannot be true (back, standing, missing,
+    over MAX_GAP_S) is replaced by the time that passed here, at most MAX_GAP_S.
     """
     if line.out is None:
         return Timeline(raw, 0, arrived_s, 0), 0
@@ -56,7 +56,7 @@ def restarted(line: Timeline) -> Timeline:
 
 @dataclass(frozen=True, slots=True)
 class CaptureClock:
-    """Where the 90 kHz line lies in unix time: the least delay seen, so that a burst after a network stall keeps its true times."""
+    """Where the 90 kHz line lies in unix time: the least delay seen, so that a burst after a stall keeps its true times."""
 
     offset_s: float | None = None
     out: int = 0

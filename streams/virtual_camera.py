@@ -141,7 +141,7 @@ class _Connection:
         finally:
             await self._stop()
 
-    async def _answer(self, request: rtsp.Request) -> bool:
+    async def _answer(self, request: rtsp.Request) -> bool:  # noqa: PLR0911  one arm for each method
         """Answer one request; False when the connection is over."""
         server = self._server
         if server.auth and request.method != "OPTIONS":
@@ -219,7 +219,9 @@ class _Connection:
     def _named(self) -> dict[str, str]:
         return {"Session": self._session} if self._clip is not None else {}
 
-    async def _send(self, request: rtsp.Request, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bool:
+    async def _send(
+        self, request: rtsp.Request, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> bool:
         self._writer.write(rtsp.response(status, request.cseq, headers, body))
         await self._writer.drain()
         return True
@@ -263,7 +265,10 @@ class Running:
         start: Literal["shared", "client"] = "client",
         faults: Faults | None = None,
     ) -> None:
-        self._make = lambda: Server(load_all(files), host, port, auth=auth, start=start, faults=faults)
+        def make() -> Server:
+            return Server(load_all(files), host, port, auth=auth, start=start, faults=faults)
+
+        self._make: Callable[[], Server] = make
         self._ready = threading.Event()
         self._failure: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -295,4 +300,3 @@ class Running:
         except (ClipError, VirtualCameraError, OSError) as error:
             self._failure = error
             self._ready.set()
-
