@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
 import { get } from "/static/lib/api.js";
 import { distance, duration } from "/static/lib/format.js";
-import { pick, pickText, t } from "/static/lib/i18n.js";
+import { pick, pickText, t, word } from "/static/lib/i18n.js";
 import { activeAssignments, FINISHED } from "/static/lib/phases.js";
 import { Ago, Button, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
@@ -92,7 +92,7 @@ export function Recommendation() {
     if (event.key === "Enter" && event.target.matches(".candidate")) { event.preventDefault(); event.stopPropagation(); if (!why) send(); }
   };
   return html`<section class=${cx("panel recommendation", choosing.value === incident.id && "choosing")} aria-label=${t("recommendation")} data-testid="recommendation">
-    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">${t("needed", { n: data.needed.count, skills: data.needed.skills.map((s) => t(`skill.${s}`)).join("、") || t("skill.any") })}</span>`}</header>
+    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">${t("needed", { n: data.needed.count, skills: data.needed.skills.map((s) => word("skill", s)).join("、") || t("skill.any") })}</span>`}</header>
     ${entry?.problem && html`<p class="note bad"><${Icon} name="alert" />${entry.problem.message}</p>`}
     ${data?.router === "great_circle_degraded" && html`<p class="note wait"><${Icon} name="alert" />${t("router.degraded")}</p>`}
     ${data && (data.candidates.length ? html`<ol class="candidates" role="radiogroup" aria-label=${t("recommendation")} onKeyDown=${onKeyDown}>

@@ -1,7 +1,7 @@
 // Every unit: who they are, how they move, whether they are free.
 import { html, cx } from "/static/lib/html.js";
 import { serverNow_s } from "/static/lib/clock.js";
-import { pick, t } from "/static/lib/i18n.js";
+import { pick, t, word } from "/static/lib/i18n.js";
 import { activeAssignments, assignmentTone } from "/static/lib/phases.js";
 import { Ago, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
@@ -30,7 +30,7 @@ function Row({ unit }) {
   const here = unit.committed_to && unit.committed_to === selectedId.value;
   return html`<li class=${cx("unit", here && "here")} data-testid=${`unit-${unit.id}`} data-state=${unit.state} data-committed=${unit.committed_to ?? ""}>
     <button type="button" class="unit-name" title=${t("unit.show")} onClick=${() => unit.position && flyTo([unit.position.lon, unit.position.lat])}><${Icon} name=${unit.mode} title=${t(`mode.${unit.mode}`)} />
-      <span><b>${pick(unit)}</b><span class="dim">${[t(`tier.${unit.tier}`), ...unit.skills.map((s) => t(`skill.${s}`))].join(" · ")}</span></span></button>
+      <span><b>${pick(unit)}</b><span class="dim">${[t(`tier.${unit.tier}`), ...unit.skills.map((s) => word("skill", s))].join(" · ")}</span></span></button>
     <span class="unit-state"><${Chip} tone=${tone} icon=${icon}>${word}<//>
       ${unit.committed_to && !here && html`<button type="button" class="link num" onClick=${() => select(unit.committed_to)}>${incident ? t("number", { n: incident.number }) : t("unit.elsewhere")}</button>`}
       ${unit.position && serverNow_s() - unit.position.at_s > OLD_POSITION_S && html`<span class="dim"><${Ago} at=${unit.position.at_s} /></span>`}</span></li>`;

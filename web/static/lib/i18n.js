@@ -35,7 +35,8 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-export const known = (key) => key in en;
+/** The word for a code of an open list (skills, audit actions): the code itself, made readable, where we have no word. */
+export const word = (prefix, code) => (`${prefix}.${code}` in en ? t(`${prefix}.${code}`) : String(code).replaceAll("_", " "));
 
 /** The field in the person's language, from records that carry `name` and `name_zh`. */
 export const pick = (record, field = "name") =>

@@ -1,0 +1,78 @@
+// The map beside the incident: cameras, units, the place with its uncertainty, the way there.
+import { effect, signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { html } from "/static/lib/html.js";
+import { duration } from "/static/lib/format.js";
+import { pick, t } from "/static/lib/i18n.js";
+import { MAP_COLOURS as C } from "/static/lib/map_style.js";
+import { circle, footprint, line, midway, point } from "/static/lib/map_things.js";
+import { activeAssignments, FINISHED, healthTone, incidentTone } from "/static/lib/phases.js";
+import { Icon } from "/static/lib/icons.js";
+import { cameras, hazardText, incidents, select, selected, selectedId, site, units } from "/static/console/store.js";
+import { recommendation, toSend } from "/static/console/recommendation.js";
+import { doing } from "/static/console/units_board.js";
+import { pickText } from "/static/lib/i18n.js";
+
+const view = signal(null);
+export const flyTo = (lonLat) => view.peek()?.map.easeTo({ center: lonLat, zoom: Math.max(15.5, view.peek().map.getZoom()) });
+
+/** The ways to draw: of those who are sent, else of the one who would be. */
+function routes(incident) {
+  if (!incident || FINISHED.has(incident.state)) return [];
+  const sent = activeAssignments(incident).filter((a) => a.route?.length > 1 && a.state !== "on_scene").map((a) => ({ route: a.route, eta_s: a.eta_s, planned: a.state === "offered", colour: a.state === "offered" ? C.wait : C.work }));
+  if (sent.length || activeAssignments(incident).length) return sent;
+  const would = recommendation.value?.id === incident.id ? toSend() : null;
+  return would?.route?.length > 1 ? [{ route: would.route, eta_s: would.eta_s, planned: true, colour: C.accent }] : [];
+}
+
+const isOpen = (i) => !FINISHED.has(i.state);
+
+function paint(map) {
+  const incident = selected.value;
+  const ways = routes(incident);
+  const onMap = [...incidents.value.values()].filter((i) => isOpen(i) || i.id === incident?.id);
+  map.set("footprints", [...cameras.value.values()].map((c) => { const f = footprint(c); f.properties.on = c.id === incident?.camera; return f; }));
+  map.set("cameras", [...cameras.value.values()].map((c) => point(c.position[1], c.position[0], { id: c.id, icon: `camera-${healthTone(c.health?.state)[0]}` })));
+  map.set("places", incident ? [circle(incident.place.lat, incident.place.lon, Math.max(4, 2 * incident.place.sigma_m), { colour: C[incidentTone(incident.state)[0]] ?? C.bad })] : []);
+  map.set("incidents", onMap.map((i) => point(i.place.lon, i.place.lat, { id: i.id, icon: `hazard-${i.kind}-${incidentTone(i.state)[0]}`, size: i.id === incident?.id ? 1.1 : 0.8, order: i.id === incident?.id ? 1 : 0, opacity: i.id === incident?.id || !incident ? 1 : 0.75, name: i.id === incident?.id ? pickText(hazardText(i.kind)) : "" })));
+  map.set("units", [...units.value.values()].filter((u) => u.position && u.state !== "off_duty").map((u) => point(u.position.lon, u.position.lat, { id: u.id, icon: `unit-${u.mode}-${doing(u).tone || "done"}`, name: pick(u), order: u.committed_to === incident?.id ? 1 : 0 })));
+  map.set("routes", ways.map((w) => line(w.route, { planned: w.planned, colour: w.colour })));
+  map.set("labels", ways.filter((w) => w.eta_s != null).map((w) => { const [x, y] = midway(w.route); return point(x, y, { text: t("eta", { d: duration(w.eta_s) }) }); }));
+}
+
+/** What to look at: the incident and the ways to it, or the camera's surroundings. */
+function look(map) {
+  const incident = selected.peek();
+  if (!incident) return;
+  map.fit([[incident.place.lon, incident.place.lat], ...routes(incident).flatMap((w) => w.route)]);
+}
+
+const onPick = (layer, id) => {
+  if (layer === "incidents") select(id);
+  const unit = layer === "units" ? units.peek().get(id) : null;
+  if (unit?.committed_to && incidents.peek().has(unit.committed_to)) select(unit.committed_to);
+};
+
+export function MapPanel() {
+  const ref = useRef(null);
+  const place = site.value;
+  useEffect(() => {
+    if (!place) return undefined;
+    const kinds = (place.hazards ?? []).map((h) => h.kind);
+    const made = import("/static/lib/map_view.js").then(({ makeMap }) => makeMap(ref.current, { site: place, kinds, onPick }));
+    const stops = [];
+    made.then((map) => {
+      view.value = map;
+      let looked = "";
+      stops.push(effect(() => paint(map)));
+      stops.push(effect(() => {
+        const way = routes(selected.value).map((w) => w.route.length).join();
+        const key = `${selectedId.value}|${way ? "way" : ""}|${activeAssignments(selected.value).length}`;
+        if (key !== looked) { looked = key; queueMicrotask(() => look(map)); }
+      }));
+    });
+    return () => { made.then((map) => { for (const stop of stops) stop(); map.remove(); view.value = null; }); };
+  }, [place]);
+  return html`<section class="panel map" aria-label=${t("map")}><div class="map-canvas" ref=${ref} data-testid="map"></div>
+    <button type="button" class="btn small map-fit" onClick=${() => view.value && look(view.value)} title=${t("map.fit")} aria-label=${t("map.fit")}><${Icon} name="pin" /></button></section>`;
+}
