@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Ring = Sequence[tuple[float, float]]  # lon, lat
@@ -15,12 +16,44 @@ Bounds = tuple[float, float, float, float]  # south, west, north, east
 
 TOLERANCE_DEG = 1e-5  # about one metre
 EDGE_GAP = 0.08  # of the box's side
-_GREEN_LANDUSE = frozenset({"grass", "forest", "meadow", "recreation_ground", "village_green", "cemetery", "allotments", "orchard",
-                            "vineyard", "greenfield", "farmland"})  # fmt: skip
+_GREEN_LANDUSE = frozenset(
+    [
+        "grass",
+        "forest",
+        "meadow",
+        "recreation_ground",
+        "village_green",
+        "cemetery",
+        "allotments",
+        "orchard",
+        "vineyard",
+        "greenfield",
+        "farmland",
+    ]
+)
 _GREEN_LEISURE = frozenset({"park", "garden", "pitch", "playground", "golf_course", "nature_reserve", "common", "dog_park"})
 _GREEN_NATURAL = frozenset({"wood", "scrub", "heath", "grassland", "wetland"})
-_DRAWN_ROADS = frozenset({"motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential", "living_street",
-                          "service", "pedestrian", "footway", "cycleway", "path", "steps", "track", "road", "bridleway"})  # fmt: skip
+_DRAWN_ROADS = frozenset(
+    [
+        "motorway",
+        "trunk",
+        "primary",
+        "secondary",
+        "tertiary",
+        "unclassified",
+        "residential",
+        "living_street",
+        "service",
+        "pedestrian",
+        "footway",
+        "cycleway",
+        "path",
+        "steps",
+        "track",
+        "road",
+        "bridleway",
+    ]
+)
 _RAIL = frozenset({"rail", "light_rail", "tram", "subway", "narrow_gauge", "funicular", "monorail"})
 
 
@@ -174,7 +207,7 @@ def _clip(line: Ring, b: Bounds) -> list[list[tuple[float, float]]]:
     """The parts of a line inside the box (Liang-Barsky, segment by segment)."""
     out: list[list[tuple[float, float]]] = []
     open_piece: list[tuple[float, float]] = []
-    for p, q in zip(line, line[1:], strict=False):
+    for p, q in pairwise(line):
         t0, t1 = 0.0, 1.0
         dx, dy = q[0] - p[0], q[1] - p[1]
         for delta, room in ((-dx, p[0] - b[1]), (dx, b[3] - p[0]), (-dy, p[1] - b[0]), (dy, b[2] - p[1])):
@@ -212,12 +245,12 @@ def _to_edge(piece: list[tuple[float, float]], b: Bounds) -> list[tuple[float, f
 
 def _signed(ring: Ring) -> float:
     """Twice the signed area: above 0 when counter-clockwise."""
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:], strict=False))
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring))
 
 
 def _contains(ring: Ring, p: tuple[float, float]) -> bool:
     inside = False
-    for a, b in zip(ring, ring[1:], strict=False):
+    for a, b in pairwise(ring):
         if (a[1] > p[1]) != (b[1] > p[1]) and p[0] < (b[0] - a[0]) * (p[1] - a[1]) / (b[1] - a[1]) + a[0]:
             inside = not inside
     return inside

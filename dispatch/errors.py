@@ -48,7 +48,8 @@ class Stale(Refusal):
 
     def __init__(self, current: IncidentView, expected: int) -> None:
         super().__init__(
-            f"Incident {current.number} was changed meanwhile (version {current.version}, you saw {expected}). Look again, then decide.",
+            f"Incident {current.number} was changed meanwhile (version {current.version}, you saw {expected}). "
+            "Look again, then decide.",
             f"警情 {current.number} 已被他人更改（当前版本 {current.version}，您看到的是 {expected}）。请重新查看后再决定。",
         )
         self.current = current
@@ -122,7 +123,8 @@ class StoreFailed(Refusal):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            f"{path}: could not be written ({why}). Nothing of this step was kept. Free space or repair the disk, then repeat it.",
+            f"{path}: could not be written ({why}). Nothing of this step was kept. "
+            "Free space or repair the disk, then repeat it.",
             f"{path}：无法写入（{why}）。本次操作未保存任何内容。请释放磁盘空间或修复磁盘后重试。",
         )
         self.path = path

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from dispatch.errors import BadInput, Impossible
 from dispatch.event import Event
-from dispatch.views import Actor
+from dispatch.views import Actor, PlaceSource
 from vision.detections import Box
 
 
@@ -73,7 +73,7 @@ class Place:
     lat: float
     lon: float
     sigma_m: float
-    source: str = "camera"
+    source: PlaceSource = "camera"
 
 
 @dataclass(frozen=True, slots=True)

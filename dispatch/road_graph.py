@@ -85,17 +85,20 @@ def assemble(ways: Iterable[Way], breaks: frozenset[int] = frozenset()) -> tuple
             lats.append(way.lat[start : k + 1])
             lons.append(way.lon[start : k + 1])
             start = k
-    return _largest(count, u, v, speed, lats, lons)
+    return _largest(count, _Edges(u, v, speed, lats, lons))
 
 
-def _largest(
-    count: int,
-    u: list[int],
-    v: list[int],
-    speed: list[tuple[float, float]],
-    lats: list[Sequence[float]],
-    lons: list[Sequence[float]],
-) -> tuple[Graph, int]:
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    u: list[int]
+    v: list[int]
+    speed: list[tuple[float, float]]
+    lats: list[Sequence[float]]
+    lons: list[Sequence[float]]
+
+
+def _largest(count: int, edges: _Edges) -> tuple[Graph, int]:
+    u, v, speed, lats, lons = edges.u, edges.v, edges.speed, edges.lats, edges.lons
     if not u:
         return empty(), 0
     us, vs = np.array(u, np.int64), np.array(v, np.int64)

@@ -30,8 +30,21 @@ FOOT_CLASSES -= {"trunk", "trunk_link"}
 NO = frozenset({"no", "private", "agricultural", "forestry", "military", "emergency_only", "delivery_only"})
 YES = frozenset({"yes", "designated", "permissive", "official", "destination", "customers", "delivery"})
 # A barrier that stops a car unless its tags say otherwise.
-CAR_BARRIERS = frozenset({"bollard", "block", "cycle_barrier", "kissing_gate", "stile", "turnstile", "jersey_barrier", "log", "debris",
-                          "motorcycle_barrier", "planter"})  # fmt: skip
+CAR_BARRIERS = frozenset(
+    [
+        "bollard",
+        "block",
+        "cycle_barrier",
+        "kissing_gate",
+        "stile",
+        "turnstile",
+        "jersey_barrier",
+        "log",
+        "debris",
+        "motorcycle_barrier",
+        "planter",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,8 +205,9 @@ class _Network:
             if np.isfinite(weight):
                 indices[slot], data[slot] = node, max(weight, _FREE)
         matrix = csr_array((data, indices, self._indptr), shape=(g.nodes + 1, g.nodes + 1))
-        dist, before = dijkstra(matrix, directed=True, indices=g.nodes, limit=limit_s, return_predecessors=True)
-        return dist, before
+        source = np.array([g.nodes])
+        dist, before = dijkstra(matrix, directed=True, indices=source, limit=limit_s, return_predecessors=True)
+        return dist[0], before[0]
 
     def edge_between(self, tail: int, head: int) -> tuple[int, bool]:
         """The quickest edge from one node to its neighbour, and whether it is travelled from u to v."""
@@ -222,7 +224,7 @@ class _Network:
         points = self._plane(lat[finite], lon[finite])
         k = min(8, len(self._sample_of))
         far, near = self._tree.query(points, k=k, distance_upper_bound=OFF_ROAD_MAX_M + self._half_m)
-        far, near = far.reshape(len(points), k), near.reshape(len(points), k)
+        far, near = np.reshape(far, (len(points), k)), np.reshape(near, (len(points), k))
         piece, t, off = self._project(points, np.where(np.isfinite(far), near, 0), np.isfinite(far))
         # A piece whose nearest sample is not among the k could still come closer than the best found: look again there.
         for i in np.flatnonzero(np.isfinite(off) & np.isfinite(far[:, -1]) & (far[:, -1] < off + self._half_m)):
@@ -277,9 +279,8 @@ class _Network:
 def _load(path: Path) -> Graph:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            graph = Graph(**{
-                name: int(arrays[name]) if name == "nodes" else arrays[name] for name in Graph.__slots__
-            })  # fmt: skip
+            fields: dict[str, Any] = {name: arrays[name] for name in Graph.__slots__}
+            graph = Graph(**(fields | {"nodes": int(fields["nodes"])}))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise MapError(f"{path}: damaged or missing ({error}). Build the map again: ./callout map build FILE.osm.pbf") from None
     return graph

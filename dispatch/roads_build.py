@@ -48,9 +48,9 @@ def build(osm_path: Path, out_folder: Path, attribution: str = ATTRIBUTION) -> M
     digest = _sha256(osm_path)
     try:
         made = read_meta(out_folder)
-        if made.format == FORMAT and made.source_sha256 == digest and made.attribution == attribution:
-            if all((out_folder / name).is_file() for name in made.files.values()):
-                return made
+        same = (made.format, made.source_sha256, made.attribution) == (FORMAT, digest, attribution)
+        if same and all((out_folder / name).is_file() for name in made.files.values()):
+            return made
     except MapError:
         pass  # nothing there yet, or from another version: build it
     read = _read(osm_path)
@@ -97,7 +97,8 @@ def basemap_path(folder: Path) -> Path:
 
 def save(path: Path, graph: Graph) -> None:
     with path.open("wb") as file:
-        np.savez_compressed(file, **{name: np.asarray(getattr(graph, name)) for name in Graph.__slots__})
+        arrays: dict[str, Any] = {name: np.asarray(getattr(graph, name)) for name in Graph.__slots__}
+        np.savez_compressed(file, **arrays)
 
 
 @dataclass(slots=True)
@@ -124,7 +125,8 @@ def _read(path: Path) -> _Extract:
         with osmium.io.Reader(str(path), osmium.osm.NOTHING) as reader:
             box = reader.header().box()
             header = (box.bottom_left.lat, box.bottom_left.lon, box.top_right.lat, box.top_right.lon) if box.valid() else None
-        for thing in osmium.FileProcessor(str(path)).with_areas().with_filter(osmium.filter.EmptyTagFilter()):
+        things: Any = osmium.FileProcessor(str(path)).with_areas().with_filter(osmium.filter.EmptyTagFilter())
+        for thing in things:
             tags = dict(thing.tags)
             if thing.is_node():
                 if stops_cars(tags):
@@ -211,7 +213,7 @@ def _write(path: Path, put: Any) -> None:
     new = path.with_name(path.name + ".new")
     try:
         put(new)
-        os.replace(new, path)
+        new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
         raise MapError(f"{path}: could not be written ({error}).") from None

@@ -55,6 +55,11 @@ def apply(unit: Unit, action: str, now_s: float, *, actor: Actor, committed_to: 
     return out, [Event(f"unit.{target}", unit.id, now_s, actor, {"from": str(unit.state)})]
 
 
+def heard(unit: Unit, now_s: float) -> Unit:
+    """It has said something: no change of state, but its silence begins anew."""
+    return replace(unit, contact_at_s=max(unit.contact_at_s, now_s))
+
+
 def lost(unit: Unit, now_s: float, lost_contact_s: float) -> bool:
     """Whether an available unit has been silent for too long."""
     return unit.state is S.AVAILABLE and now_s - unit.contact_at_s >= lost_contact_s

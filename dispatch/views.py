@@ -239,7 +239,8 @@ class AuditVerdict(View):
 class OutboxRow(View):
     """One message for the WebSocket consoles: `message` is ready to send ({"type": "incident", "incident": {…}} …).
 
-    `jurisdiction` and `camera` let web choose who may receive it ("" where it does not apply).
+    Types: incident, assignment, unit, alert; `grant_ended` is for web itself (it closes the sessions of that grant).
+    `camera` and `unit` let web choose who may receive it ("" where it does not apply). An empty message says nothing.
     """
 
     seq: int
