@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from streams.supervisor import BEAT, BEAT_EVERY_S, READY
@@ -29,8 +30,12 @@ def ready(**facts: Any) -> None:
     _write(f"{READY} {json.dumps(facts)}")
 
 
-def grow_up(stop: threading.Event, *, grace_s: float = 3.0) -> None:
-    """Sets `stop` when standard input closes (the parent ended) or on SIGTERM; leaves `grace_s` later, whatever hangs."""
+def grow_up(stop: threading.Event, *, grace_s: float = 3.0, alive: Callable[[], bool] = lambda: True, alone: bool = True) -> None:
+    """Sets `stop` when standard input closes (the parent ended) or on SIGTERM; leaves `grace_s` later, whatever hangs.
+
+    Beats as long as `alive()`: a child that says it hangs is ended by the supervisor and started anew.
+    Not `alone`: the process watches its standard input and signals itself.
+    """
 
     def leave() -> None:
         stop.set()
@@ -44,8 +49,12 @@ def grow_up(stop: threading.Event, *, grace_s: float = 3.0) -> None:
 
     def beat() -> None:
         while not stop.wait(BEAT_EVERY_S):
-            _write(BEAT)
+            if alive():
+                _write(BEAT)
 
+    if not alone:
+        threading.Thread(target=beat, name="beat", daemon=True).start()
+        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=leave, daemon=True).start())
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -19,6 +19,7 @@ from cli.serve import child, serve
 from cli.site import Site, SiteError, open_site
 from configs.settings import ROOT, environment
 from streams import transcode
+from streams.clip_file import ClipError
 from streams.supervisor import Child
 from web.accounts import Accounts, make_password
 
@@ -102,7 +103,7 @@ def write_site(data: Path, cameras: list[str], *, web_port: int, camera_port: in
 
 
 def _clips(shipped_only: bool, cache: Path) -> dict[str, Path]:
-    """The files to play: the shipped one, and those of the assets folder, as copies that a camera would send (H.264, short GOP)."""
+    """The files to play: the shipped one, and those of the assets folder, as a camera would send them (H.264, short GOP)."""
     assets = None if shipped_only else environment().assets
     found: dict[str, Path] = {}
     for clip in CLIPS:
@@ -111,8 +112,8 @@ def _clips(shipped_only: bool, cache: Path) -> dict[str, Path]:
         elif assets is not None and (assets / clip.asset).is_file():
             cache.mkdir(parents=True, exist_ok=True)
             try:
-                found[clip.camera] = transcode.served_copy(assets / clip.asset, cache, progress=_progress(clip.camera))
-            except transcode.TranscodeError as error:
+                found[clip.camera] = transcode.served(assets / clip.asset, cache, _progress(clip.camera))
+            except ClipError as error:
                 print(f"callout: camera {clip.camera} is left out: {error}", file=sys.stderr)
     return found
 

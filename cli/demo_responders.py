@@ -15,6 +15,7 @@ from cli.responders import Manner, Phone, SimulatedResponder
 from cli.site import Site
 
 SECRETS = "phones.json"
+HOME_LIMIT_S = 7200.0
 
 
 def write_secrets(path: Path, passwords: dict[str, str]) -> None:
@@ -31,6 +32,11 @@ def run(site: Site, args: argparse.Namespace) -> int:
     childhood.grow_up(stop)
     passwords: dict[str, str] = json.loads((site.layout.run / SECRETS).read_text())
     roads = router(site)
+
+    def home(start: tuple[float, float], end: tuple[float, float], mode: str) -> tuple[list[tuple[float, float]], float] | None:
+        leg = roads.reach(mode, end[0], end[1], HOME_LIMIT_S).leg(start[0], start[1])
+        return None if leg is None else (list(leg.line), leg.travel_s)
+
     manner = Manner(acceptance=args.acceptance, pace=args.pace)
     origin = f"http://127.0.0.1:{site.settings.web.port}"
     threads = []
@@ -43,7 +49,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
             origin,
             manner,
             rng=random.Random(f"{args.seed}-{unit.id}"),  # noqa: S311  # manners, not secrets
-            route_home=roads.route_between,
+            route_home=home,
         )
         threads.append(threading.Thread(target=responder.run, args=(stop,), name=unit.id, daemon=True))
     for thread in threads:

@@ -45,6 +45,7 @@ class Phone:
     turnout_s: float
 
 
+# from (lat, lon) to (lat, lon) in a mode: the way as (lon, lat), and its seconds; None where there is none
 RouteHome = Callable[[tuple[float, float], tuple[float, float], str], tuple[list[tuple[float, float]], float] | None]
 
 
@@ -150,7 +151,7 @@ class SimulatedResponder:
         base = (self._phone.base[1], self._phone.base[0])
         if state.home is None and movement.distance_m(state.lon_lat, base) > 15:
             found = self._route_home((state.lon_lat[1], state.lon_lat[0]), self._phone.base, self._phone.mode)
-            points, travel_s = found if found is not None else ([state.lon_lat, base], None)
+            points, travel_s = found if found is not None else ([base], None)
             paced_s = None if travel_s is None else travel_s / self._manner.pace
             state.home = movement.journey([state.lon_lat, *points], duration_s=paced_s, mode=self._phone.mode)
             state.set_out_s = now_s

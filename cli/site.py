@@ -70,7 +70,7 @@ def claim(layout: Layout, wait_s: float = 10.0) -> int:
             if time.monotonic() > deadline:
                 os.close(handle)
                 raise SiteError(
-                    f"another Callout is running on the data folder {layout.root}. End it first, or give this one its own: [data] folder"
+                    f"another Callout runs on the data folder {layout.root}. End it, or give this one its own: [data] folder"
                 ) from None
             time.sleep(0.1)
         else:

@@ -1,0 +1,27 @@
+"""The child process of live video."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from cli import childhood
+from cli.site import Site
+from web.webrtc import run_live
+
+
+def run(site: Site) -> int:
+    stop = threading.Event()
+    socket = site.layout.live_socket
+    socket.unlink(missing_ok=True)
+
+    def tell() -> None:
+        while not socket.exists() and not stop.wait(0.05):
+            time.sleep(0)
+        childhood.ready()
+
+    childhood.grow_up(stop, alone=False)
+    threading.Thread(target=tell, name="tell-ready", daemon=True).start()
+    run_live(site.layout, site.worker_of)
+    stop.set()
+    return 0

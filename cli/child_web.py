@@ -1,0 +1,34 @@
+"""The child process of the web side: joins dispatch, the bus and live video to the routes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from dispatch.bus import AsyncBus
+
+from cli import childhood
+from cli.maps import router
+from cli.site import Site
+from configs.settings import ROOT
+from dispatch import plan
+from dispatch.service import Desk
+from web.app import create_app
+from web.live_client import LiveClient
+from web.serve import ServeError, run_web
+
+
+def run(site: Site) -> int:
+    stop = threading.Event()
+    childhood.grow_up(stop)
+    desk = Desk.open(site.layout.store, site.settings, router(site), plan.load(ROOT / "configs" / "response_plans.toml"))
+    try:
+        app = create_app(site.settings, site.layout, desk, AsyncBus(site.bus_url), LiveClient(site.layout.live_socket))
+        web = site.settings.web
+        run_web(app, web.host, web.port, lambda address: childhood.ready(address=address.url), stop)
+    except ServeError as error:
+        print(f"callout: {error}", file=sys.stderr)
+        return 1
+    finally:
+        desk.close()
+    return 0
