@@ -56,6 +56,8 @@ def download(
         part.chmod(0o644)
         part.replace(target)
     except (OSError, urllib.error.URLError, http.client.HTTPException, _TooLong) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the server's answer too, with a connection
         raise FetchFailed(entry.name, source.where, _why(error)) from None
     finally:
         if part is not None:
@@ -95,5 +97,6 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme != "https":
+            fp.close()
             raise urllib.error.URLError(f"it redirects to {urlsplit(newurl).scheme}, not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

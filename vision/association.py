@@ -18,13 +18,13 @@ HEIGHT_RATIO_LEAST = 0.5  # boxes that differ more in height are not the same th
 WIDE_ENOUGH_IOU = 0.2
 
 
-def cost(predicted: Box, seen: Box, gap_s: float, aspect: float) -> float | None:
+def cost(predicted: Box, seen: Box, gap_s: float, aspect: float, *, reach: float = 1.0) -> float | None:
     """How badly `seen` fits a thing predicted at `predicted` after `gap_s` unseen: lower is better, None: cannot be it.
 
-    `aspect` is the picture's width over its height, for boxes are fractions of both.
+    `aspect` is the picture's width over its height, for boxes are fractions of both; `reach` shortens how far is near.
     """
     overlap = iou(predicted, seen)
-    gate = min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
+    gate = reach * min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
     away = distance_sizes(predicted, seen, aspect) / gate
     tall, small = (predicted[3] - predicted[1], seen[3] - seen[1])
     alike = min(tall, small) >= HEIGHT_RATIO_LEAST * max(tall, small)

@@ -17,7 +17,7 @@ from vision.detections import Detection, Track
 
 EXPIRY_S = 1.5
 ONE_MISS_S = 2.5  # at one inference a second a single missed one must not end a track
-FAINT_IOU = 0.3  # a faint detection must lie on the track, not just near it
+FAINT_REACH = 0.6  # a faint detection must lie nearer to the track than a sure one
 SAME_THING_IOU = 0.6  # a car that is also said to be a truck
 VELOCITY_SHARE = 0.5
 SHORTEST_GAP_S = 0.02  # below it a velocity is only noise
@@ -75,8 +75,8 @@ def step(
     live = [] if now_s < state.at_s else [item for item in state.live if not _expired(item, now_s)]
     sure = [d for d in seen if d.score >= scores.alarm_for(d.label)]
     faint = [d for d in seen if d.score < scores.alarm_for(d.label)]
-    found, lost, unclaimed = _associate(live, sure, now_s, aspect, least_iou=0.0)
-    found_faint, lost, _ = _associate(lost, faint, now_s, aspect, least_iou=FAINT_IOU)
+    found, lost, unclaimed = _associate(live, sure, now_s, aspect, reach=1.0)
+    found_faint, lost, _ = _associate(lost, faint, now_s, aspect, reach=FAINT_REACH)
     missed = [replace(item, misses=item.misses + 1) for item in lost]
     born = [_born(state.next_id + k, detection, now_s) for k, detection in enumerate(unclaimed)]
     kept = sorted(found + found_faint + missed + born, key=lambda item: item.track.id)
@@ -105,7 +105,7 @@ def _one_each(detections: Sequence[Detection]) -> list[Detection]:
 
 
 def _associate(
-    live: list[Live], seen: list[Detection], now_s: float, aspect: float, *, least_iou: float
+    live: list[Live], seen: list[Detection], now_s: float, aspect: float, *, reach: float
 ) -> tuple[list[Live], list[Live], list[Detection]]:
     """(tracks carried on, tracks without a detection, detections without a track)."""
     costs = []
@@ -115,8 +115,8 @@ def _associate(
         for new, detection in enumerate(seen):
             if group_of(detection.label) != item.group:
                 continue
-            price = association.cost(predicted, detection.box, gap_s, aspect)
-            if price is not None and association.iou(predicted, detection.box) >= least_iou:
+            price = association.cost(predicted, detection.box, gap_s, aspect, reach=reach)
+            if price is not None:
                 costs.append((price, old, new))
     pairs = association.pair(costs)
     carried = [_carried(live[old], seen[new], now_s, aspect) for old, new in pairs]
