@@ -17,7 +17,7 @@ from configs.schema import Settings
 from dispatch import audit, incident, intake
 from dispatch import unit as unit_
 from dispatch.assignment import RESPONDER_ACTIONS
-from dispatch.errors import BadInput, Forbidden, Impossible, NotFound, Stale, StoreFailed
+from dispatch.errors import BadInput, Forbidden, Impossible, NotFound, Stale
 from dispatch.escalate import Deadline
 from dispatch.eta import Router
 from dispatch.event import Event
@@ -550,14 +550,6 @@ class Desk:
         if before is None and remember:
             work.tx.remember(work.actor.name, key, asked, asked, work.now_s)
         return None if before is None else before[1]
-
-
-def verify_store(path: Path) -> AuditVerdict:
-    """`callout audit verify`: reads the chain beside a running Callout. StoreFailed when there is no store."""
-    if not path.is_file():
-        raise StoreFailed(str(path), "no such store")
-    with Store(path, exclusive=False) as store, store.read() as reader:
-        return audit.verify(reader.audit_chain(), reader.audit_last_seq())
 
 
 def _short(secret: str) -> str:

@@ -24,9 +24,10 @@ from dispatch.event import Event
 from dispatch.incident import ENDED, Incident
 from dispatch.unit import State as UnitState
 from dispatch.unit import Unit
-from dispatch.views import AuditEntry
+from dispatch.views import AuditEntry, AuditVerdict
 from vision.sighting import Sighting
 
+StoreError = StoreFailed  # the name by which the command line knows it
 SCHEMA = Path(__file__).with_name("schema")
 _OPEN = tuple(f"'{s}'" for s in sorted(ENDED))
 NOT_ENDED = f"state NOT IN ({', '.join(_OPEN)})"
@@ -344,6 +345,23 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def read_audit(path: Path) -> AuditVerdict:
+    """`callout audit verify`: walks the chain of a store's file, also beside a running Callout; nothing is written."""
+    if not path.is_file():
+        raise StoreFailed(str(path), "there is no store here")
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("BEGIN")
+            reader = Reader(db)
+            return audit.verify(reader.audit_chain(), reader.audit_last_seq())
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise StoreFailed(str(path), _words(error)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -224,7 +224,7 @@ class AuditEntry(View):
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict(View):
-    """`broken_at` is the first entry that does not fit; `what` is edited | removed | reordered | truncated."""
+    """`broken_at` is the first entry that does not fit; `what` is edited | removed | reordered."""
 
     verified: bool
     entries: int
@@ -233,6 +233,13 @@ class AuditVerdict(View):
     what: str = ""
     en: str = ""
     zh: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.verified
+
+    def __str__(self) -> str:
+        return f"{self.entries} entries, unbroken; the newest hash is {self.head}" if self.verified else self.en
 
 
 @dataclass(frozen=True, slots=True)
