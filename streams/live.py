@@ -6,6 +6,7 @@ reader who does not read holds up nobody. The camera's own thread only ever touc
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from streams.fanout import Fanout
+from streams.fanout import Fanout, Reader
 from streams.feed import FeedError, Gone, View, Watch, encode, receive
 
 __all__ = ["Fanout", "FeedServer"]
@@ -38,6 +39,7 @@ class FeedServer:
         self._listener: socket.socket | None = None
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, threading.Thread] = {}
+        self._readers: set[Reader] = set()
         self._acceptor: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -64,6 +66,9 @@ class FeedServer:
             self._listener.close()
         with self._lock:
             connections = dict(self._connections)
+            readers = set(self._readers)
+        for reader in readers:
+            reader.close()
         for connection in connections:
             _shut(connection)
         for thread in (*connections.values(), self._acceptor):
@@ -118,6 +123,8 @@ class FeedServer:
 
     def _pass_on(self, connection: socket.socket, fanout: Fanout) -> None:
         reader = fanout.join()
+        with self._lock:
+            self._readers.add(reader)
         try:
             while not self._closing.is_set():
                 message = reader.next(LOOK_EVERY_S)
@@ -129,14 +136,16 @@ class FeedServer:
                 if isinstance(message, Gone):
                     return
         finally:
+            with self._lock:
+                self._readers.discard(reader)
             reader.close()
 
 
 def _left(connection: socket.socket) -> bool:
-    try:
-        return connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
+    """Whether the reader hung up. Asked of poll: recv waits for the socket's whole time-out, whatever its flags say."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0)) and connection.recv(1) == b""
 
 
 def _shut(connection: socket.socket) -> None:

@@ -7,6 +7,7 @@ and lets go of a feed a few seconds after its last viewer, so that the worker's 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,7 @@ class Feed:
         self._forget = forget
         self._viewers: set[Viewer] = set()
         self._settled = asyncio.Event()  # pictures came, or the worker said why not
+        self._ask_again = asyncio.Event()
         self._gone: Gone | None = None
         self._last_packet_s: float | None = None
         self._linger: asyncio.TimerHandle | None = None
@@ -105,7 +107,10 @@ class Feed:
         return self._last_packet_s is None or asyncio.get_running_loop().time() - self._last_packet_s > STALL_S
 
     async def ready(self, within_s: float) -> None:
-        if self.stalled and self._gone is None:
+        if self._gone is not None and self._settled.is_set():  # an old reason must not keep anybody out: ask again, now
+            self._gone = None
+            self._ask_again.set()
+        if self.stalled:
             self._settled.clear()  # an old picture must not pass for a live one
         try:
             async with asyncio.timeout(within_s):
@@ -136,7 +141,10 @@ class Feed:
                     wait_s = RETRY_FIRST_S
             except (OSError, FeedError) as error:
                 log.info("live.feed_lost", camera=self.camera, view=self.view, reason=str(error), again_in_s=wait_s)
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._ask_again.wait()
+            self._ask_again.clear()
             wait_s = min(wait_s * 2, RETRY_MOST_S)
 
     async def _run_once(self) -> bool:
@@ -155,6 +163,7 @@ class Feed:
                         self.stream = message
                     case Gone():
                         self._gone = message
+                        self._last_packet_s = None
                         self._settled.set()
                         break
                     case _:

@@ -101,6 +101,7 @@ class LiveServer:
         self._sessions: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._closes: set[asyncio.Task[None]] = set()
+        self._controls: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set; then every session is closed in order."""
@@ -115,13 +116,19 @@ class LiveServer:
         finally:
             server.close()
             janitor.cancel()
+            for control in self._controls:
+                control.cancel()
             for session in list(self._sessions.values()):
                 self._end(session, "shutdown")
-            await asyncio.gather(*self._closes, return_exceptions=True)
+            await asyncio.gather(janitor, *self._closes, *self._controls, return_exceptions=True)
             await self._hub.close()
             self._path.unlink(missing_ok=True)
 
     async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._controls.add(task)
+        task.add_done_callback(self._controls.discard)
         try:
             while (message := await receive_async(reader)) is not None:
                 writer.write(encode(await self._answer(message)))
@@ -130,6 +137,8 @@ class LiveServer:
             log.warning("live.bad_request", reason=str(error))
         except OSError as error:
             log.info("live.control_lost", reason=str(error))
+        except asyncio.CancelledError:
+            pass  # shutdown; asyncio's streams would log a cancelled handler as an error
         finally:
             writer.close()
 

@@ -14,7 +14,7 @@
 // (401, 403, 404, 406, 410, 415, and 422 such as a camera whose video no browser plays).
 
 const STALE_AFTER_MS = 3000;
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 300;
 const FIRST_PICTURE_WITHIN_MS = 10000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10000;
@@ -141,16 +141,19 @@ function open(video, url, headers, { onMoving, onStale, onLost }) {
     resource = null;
   }
 
-  // A stream that stopped raises no event at all: only the clock of the video tells.
+  // A stream that stopped raises no event at all, and in Chrome even the video's clock runs on: only decoded pictures tell.
   function watch() {
     const began = performance.now();
     let movedAt = performance.now();
     let movedAtMs = Date.now();
     let first = true;
-    let last = video.currentTime;
-    lookTimer = setInterval(() => {
-      if (video.currentTime !== last && video.videoWidth > 0) {
-        last = video.currentTime;
+    let last = 0;
+    lookTimer = setInterval(async () => {
+      const decoded = await decodedPictures(transceiver.receiver);
+      if (closed) return;
+      const moving = decoded === null ? video.currentTime : decoded;
+      if (moving > last && video.videoWidth > 0) {
+        last = moving;
         movedAt = performance.now();
         movedAtMs = Date.now();
         first = false;
@@ -185,11 +188,21 @@ function open(video, url, headers, { onMoving, onStale, onLost }) {
       return;
     }
     await peer.setRemoteDescription({ type: "answer", sdp });
+    const transport = transceiver.receiver.transport;
+    // The server's good-bye (DTLS close_notify): the connection's own state follows seconds later.
+    if (transport) transport.onstatechange = () => ["closed", "failed"].includes(transport.state) && lose(null);
     watch();
   }
 
   ask().catch((error) => lose({ status: 0, code: "unreachable", title: "", detail: String(error && error.message) }));
   return { close };
+}
+
+async function decodedPictures(receiver) {
+  for (const report of (await receiver.getStats()).values()) {
+    if (report.type === "inbound-rtp" && report.framesDecoded !== undefined) return report.framesDecoded;
+  }
+  return null;
 }
 
 function given(headers) {
