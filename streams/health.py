@@ -83,7 +83,9 @@ def failed(health: Health, error: SourceError, now_s: float) -> Health:
 
 def packet(health: Health, now_s: float) -> Health:
     """A packet came."""
-    return _settle(replace(health, last_packet_s=now_s), now_s)
+    if health.state is State.PAUSED:
+        return health
+    return _flowing(replace(health, last_packet_s=now_s), now_s)
 
 
 def decoded(health: Health, now_s: float, *, corrupt: bool) -> Health:
@@ -100,11 +102,11 @@ def decoded(health: Health, now_s: float, *, corrupt: bool) -> Health:
 def with_problem(health: Health, problem: Problem, now_s: float) -> Health:
     """Something is wrong while pictures come (disk full, frozen, losses). The same code again replaces the text."""
     others = tuple(p for p in health.problems if p.code != problem.code)
-    return _settle(replace(health, problems=(*others, problem)), now_s)
+    return _with(health, (*others, problem), now_s)
 
 
 def without_problem(health: Health, code: str, now_s: float) -> Health:
-    return _settle(replace(health, problems=tuple(p for p in health.problems if p.code != code)), now_s)
+    return _with(health, tuple(p for p in health.problems if p.code != code), now_s)
 
 
 def tick(health: Health, now_s: float, *, stalled_after_s: float = STALLED_AFTER_S) -> Health:
@@ -117,24 +119,17 @@ def tick(health: Health, now_s: float, *, stalled_after_s: float = STALLED_AFTER
     return _to(health, State.STALLED, now_s, text, f"已有 {stalled_after_s:g} 秒没有画面")
 
 
-def _settle(health: Health, now_s: float) -> Health:
-    """Live or degraded, when packets come; any other state only a packet can end."""
-    if health.state is State.PAUSED or health.last_packet_s is None:
-        return health
-    fresh = now_s - health.last_packet_s <= STALLED_AFTER_S
-    if health.state not in {State.LIVE, State.DEGRADED} and health.last_packet_s != now_s:
-        return health
-    if not fresh:
-        return health
-    if health.problems:
-        return _to(
-            health,
-            State.DEGRADED,
-            now_s,
-            "; ".join(p.text for p in health.problems),
-            "；".join(p.text_zh for p in health.problems),
-        )
-    return health if health.state is State.LIVE else _to(health, State.LIVE, now_s, "", "")
+def _flowing(health: Health, now_s: float) -> Health:
+    """Pictures come: live, or degraded while there are problems."""
+    if not health.problems:
+        return health if health.state is State.LIVE else _to(health, State.LIVE, now_s, "", "")
+    reason, reason_zh = "; ".join(p.text for p in health.problems), "；".join(p.text_zh for p in health.problems)
+    return _to(health, State.DEGRADED, now_s, reason, reason_zh)
+
+
+def _with(health: Health, problems: tuple[Problem, ...], now_s: float) -> Health:
+    health = replace(health, problems=problems)
+    return _flowing(health, now_s) if health.state in {State.LIVE, State.DEGRADED} else health
 
 
 @dataclass(frozen=True, slots=True)
