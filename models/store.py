@@ -14,7 +14,9 @@ from typing import Literal
 
 from models.download import Progress, download, file_name
 from models.errors import FetchFailed, ModelError, ModelMissing, WrongHash
-from models.manifest import Manifest, ModelEntry, Source, SourceKind, load
+from models.manifest import FOLDER, Manifest, ModelEntry, Source, SourceKind, load
+
+CACHE = FOLDER.parent / "var" / "models"  # of the checkout, shared by its sites; git ignores it
 
 State = Literal["ready", "missing", "wrong_hash"]
 
@@ -31,7 +33,7 @@ class FoundModel:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One line of `callout models list` and `verify`. `detail` is the error's text when the state is not ready."""
+    """One line of `callout models list` and `verify`. `problem` is the error's text when the state is not ready."""
 
     name: str
     title: str
@@ -40,10 +42,10 @@ class ModelStatus:
     path: Path | None
     sha256: str
     source: SourceKind | None
-    detail: str
+    problem: str
 
 
-def find(name: str, assets: Path | None = None, *, cache: Path | None = None, manifest: Manifest | None = None) -> FoundModel:
+def find(name: str, assets: Path | None = None, *, cache: Path | None = CACHE, manifest: Manifest | None = None) -> FoundModel:
     """The verified file of one model.
 
     `assets` is the folder of further assets (`configs.settings.environment().assets`), `cache` the folder that `fetch`
@@ -79,14 +81,14 @@ def read(entry: ModelEntry, path: Path) -> tuple[bytes, str]:
 
 
 def list_models(
-    assets: Path | None = None, *, cache: Path | None = None, manifest: Manifest | None = None
+    assets: Path | None = None, *, cache: Path | None = CACHE, manifest: Manifest | None = None
 ) -> tuple[ModelStatus, ...]:
     """The state of every model in the manifest, in its order. Reads every file."""
     known = manifest or load()
     return tuple(verify(entry.name, assets, cache=cache, manifest=known) for entry in known.models)
 
 
-def verify(name: str, assets: Path | None = None, *, cache: Path | None = None, manifest: Manifest | None = None) -> ModelStatus:
+def verify(name: str, assets: Path | None = None, *, cache: Path | None = CACHE, manifest: Manifest | None = None) -> ModelStatus:
     """The state of one model; only an unknown name raises."""
     known = manifest or load()
     entry = known.entry(name)
@@ -101,7 +103,7 @@ def verify(name: str, assets: Path | None = None, *, cache: Path | None = None, 
 
 def fetch(
     name: str,
-    cache: Path,
+    cache: Path = CACHE,
     *,
     assets: Path | None = None,
     manifest: Manifest | None = None,

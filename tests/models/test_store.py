@@ -90,7 +90,7 @@ def test_missing_says_where_it_looked_and_what_to_do(tmp_path: Path) -> None:
     assert str(tmp_path / "models/yolox_nano_416.onnx") in message
     assert str(tmp_path / "cache/yolox_nano_416.onnx") in message
     assert "./callout models fetch yolox_nano_416" in message
-    assert "CALLOUT_ASSETS" in str(store.verify("yolox_nano_416").detail)
+    assert "CALLOUT_ASSETS" in store.verify("yolox_nano_416", cache=None).problem
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -105,7 +105,7 @@ def test_a_file_in_the_assets_folder_is_never_chosen_for_being_there(tmp_path: P
 
 
 def test_list_tells_the_state_of_each_model(tmp_path: Path) -> None:
-    states = {status.name: status.state for status in store.list_models(tmp_path)}
+    states = {status.name: status.state for status in store.list_models(tmp_path, cache=tmp_path)}
     assert states == {"nanodet_g_416_int8": "ready", "centerface_int8": "ready", "yolox_nano_416": "missing"}
 
 
