@@ -24,11 +24,12 @@ def cost(predicted: Box, seen: Box, gap_s: float, aspect: float, *, reach: float
     `aspect` is the picture's width over its height, for boxes are fractions of both; `reach` shortens how far is near.
     """
     overlap = iou(predicted, seen)
+    tall, small = (predicted[3] - predicted[1], seen[3] - seen[1])
+    if overlap < WIDE_ENOUGH_IOU and min(tall, small) < HEIGHT_RATIO_LEAST * max(tall, small):
+        return None
     gate = reach * min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
     away = distance_sizes(predicted, seen, aspect) / gate
-    tall, small = (predicted[3] - predicted[1], seen[3] - seen[1])
-    alike = min(tall, small) >= HEIGHT_RATIO_LEAST * max(tall, small)
-    if overlap < WIDE_ENOUGH_IOU and not (away <= 1 and alike):
+    if overlap < WIDE_ENOUGH_IOU and away > 1:
         return None
     return min(away, 2.0) - overlap
 

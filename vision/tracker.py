@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from models.manifest import Scores
 from vision import association
-from vision.detections import Detection, Track
+from vision.detections import Box, Detection, Track
 
 EXPIRY_S = 1.5
 ONE_MISS_S = 2.5  # at one inference a second a single missed one must not end a track
@@ -97,9 +97,11 @@ def _expired(item: Live, now_s: float) -> bool:
 def _one_each(detections: Sequence[Detection]) -> list[Detection]:
     """Detections, best first, without those that say the same thing again under another label of the group."""
     kept: list[Detection] = []
+    boxes: dict[str, list[Box]] = {}
     for detection in sorted(detections, key=lambda d: (-d.score, d.label, d.box)):
-        group = group_of(detection.label)
-        if not any(group_of(k.label) == group and association.iou(k.box, detection.box) > SAME_THING_IOU for k in kept):
+        others = boxes.setdefault(group_of(detection.label), [])
+        if not any(association.iou(other, detection.box) > SAME_THING_IOU for other in others):
+            others.append(detection.box)
             kept.append(detection)
     return kept
 
@@ -109,11 +111,12 @@ def _associate(
 ) -> tuple[list[Live], list[Live], list[Detection]]:
     """(tracks carried on, tracks without a detection, detections without a track)."""
     costs = []
+    groups = [group_of(detection.label) for detection in seen]
     for old, item in enumerate(live):
         gap_s = now_s - item.track.last_seen_s
         predicted = association.shifted(item.track.box, item.velocity, gap_s)
         for new, detection in enumerate(seen):
-            if group_of(detection.label) != item.group:
+            if groups[new] != item.group:
                 continue
             price = association.cost(predicted, detection.box, gap_s, aspect, reach=reach)
             if price is not None:
