@@ -43,7 +43,7 @@ export function ClipPane({ incident, camera }) {
   return html`<figure class=${cx("pane", held && clip && "is-clear")}>
     <figcaption><span class="pane-name">${held && clip ? t("clip") : t("picture")} · <${At} at=${incident.first_seen_s} /></span>
       ${held && clips.length > 1 && html`<span class="segments">${clips.map((c, i) => html`<button type="button" key=${c.id} class=${cx("seg", c === clip && "on")} aria-pressed=${c === clip} onClick=${() => setChosen(c.id)}>${i + 1}</button>`)}</span>`}
-      ${clip?.state === "open" ? html`<${Chip} tone="bad" icon="camera">${t("clip.recording")}<//>` : held && clip ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")}<//>` : html`<${Chip} icon="covered">${t("covered.chip")}<//>`}</figcaption>
+      ${clip?.state === "open" ? html`<${Chip} tone="work" icon="camera">${t("clip.recording")}<//>` : held && clip ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")}<//>` : html`<${Chip} icon="covered">${t("covered.chip")}<//>`}</figcaption>
     ${held && clip ? html`<${Clip} key=${`${clip.id}-${clip.state}`} incident=${incident} camera=${camera} clip=${clip} url=${clipUrl(held, clip)} />`
                    : html`<${CoveredPicture} incident=${incident} camera=${camera} />`}
   </figure>`;

@@ -16,7 +16,6 @@ export const startChoosing = (incident) => { choosing.value = incident.id; };
 export const stopChoosing = () => { choosing.value = null; };
 
 export const ask = (what, incident = null) => { asked.value = { what, id: incident?.id }; };
-export const askedNow = () => asked.value !== null;
 const done = () => { asked.value = null; };
 
 /** Numbered choices: 1–9 pick at once. */

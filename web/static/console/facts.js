@@ -10,13 +10,12 @@ import { reasonText } from "/static/console/store.js";
 const Fact = ({ name, children }) => html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;
 
 const Evidence = ({ evidence }) => !evidence ? null : html`<${Fact} name=${t("fact.rule")}>
-  ${evidence.rule} ${(evidence.measured ?? []).map(([name, value]) => html`<span class="pair num" key=${name}>${name} ${Math.round(value * 100) / 100}</span>`)}<//>`;
+  ${evidence.rule}${" "}${(evidence.measured ?? []).map(([name, value]) => html`<span class="pair num" key=${name}>${name} ${Math.round(value * 100) / 100}</span>`)}<//>`;
 
 export function Facts({ incident, camera }) {
   const { place } = incident;
   return html`<section class="facts" aria-label=${t("facts")}><h2>${t("facts")}</h2><dl>
-    <${Fact} name=${t("fact.where")}><span class="num">${position(place)}</span> <span class="num">± ${distance(place.sigma_m)}</span>
-      <span class="dim">${t(`place.${place.source}`)}</span><//>
+    <${Fact} name=${t("fact.where")}><span class="num">${position(place)}</span> <span class="num">± ${distance(place.sigma_m)}</span>${" "}<span class="dim">${t(`place.${place.source}`)}</span><//>
     <${Fact} name=${t("fact.seen")}><${At} at=${incident.first_seen_s} /> – <${At} at=${incident.last_seen_s} /> <span class="dim">${t("fact.for", { d: duration(incident.last_seen_s - incident.first_seen_s) })}</span><//>
     <${Fact} name=${t("fact.evidence")}><span class="num">${percent(incident.score)}</span> <span class="dim">${t("fact.sightings", { n: incident.sightings })}</span><//>
     <${Evidence} evidence=${incident.evidence} />

@@ -2,7 +2,7 @@
 import { html } from "/static/lib/html.js";
 import { pick, pickText, t } from "/static/lib/i18n.js";
 import { incidentTone } from "/static/lib/phases.js";
-import { Ago, At, Chip } from "/static/lib/ui.js";
+import { Ago, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
 import { Actions } from "/static/console/actions.js";
 import { ClipPane } from "/static/console/clip_pane.js";
@@ -15,7 +15,7 @@ function Head({ incident, camera }) {
   const zone = camera?.zones?.find((z) => z.id === incident.zone);
   return html`<header class="incident-head"><span class=${`kind ${tone}`}><${Icon} name=${incident.kind} /></span>
     <div><h1>${pickText(hazardText(incident.kind))} <span class="dim num">${t("number", { n: incident.number })}</span></h1>
-      <p class="dim">${camera ? pick(camera) : incident.camera}${zone && pick(zone) ? html` · ${pick(zone)}` : ""} · <${At} at=${incident.first_seen_s} /> · <${Ago} at=${incident.first_seen_s} /></p></div>
+      <p class="dim">${camera ? pick(camera) : incident.camera}${zone && pick(zone) ? html` · ${pick(zone)}` : ""} · <${Ago} at=${incident.first_seen_s} /></p></div>
     <${Chip} tone=${`${tone} big`} icon=${icon} testid="state">${t(`state.${incident.state}`)}<//></header>`;
 }
 

@@ -3,7 +3,7 @@ import { toggleSound } from "/static/lib/sound.js";
 import { closingStep } from "/static/lib/phases.js";
 import { toast } from "/static/lib/toast.js";
 import { act, closeClear, openClear } from "/static/console/commands.js";
-import { ask, askedNow, choosing, startChoosing, stopChoosing } from "/static/console/dialogs.js";
+import { ask, choosing, startChoosing, stopChoosing } from "/static/console/dialogs.js";
 import { whyNot } from "/static/console/actions.js";
 import { grantFor } from "/static/console/live_pane.js";
 import { move, send } from "/static/console/recommendation.js";
@@ -44,7 +44,7 @@ const anywhere = {
 export function listen() {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !/^Arrow|^[jk]$/i.test(event.key)) return;
-    if (askedNow() || document.querySelector("dialog[open]") || event.target.closest?.("input, textarea, select, .maplibregl-map")) return;
+    if (document.querySelector("dialog[open]") || event.target.closest?.("input, textarea, select, .maplibregl-map")) return;
     const key = event.key.toLowerCase();
     const own = event.target.closest?.("button, a, video");
     if (own && (key === "enter" || key === " ")) return; // the focused control's own key

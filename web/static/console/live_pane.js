@@ -24,7 +24,7 @@ export function LivePane({ incident, camera }) {
   const url = held ? held.whep : `/whep/wall/${encodeURIComponent(camera.id)}`;
   const allowed = may("grant.open");
   return html`<figure class=${cx("pane", held && "is-clear")}>
-    <figcaption><span class="pane-name">${t("live")} · ${pick(camera)}</span>
+    <figcaption><span class="pane-name" title=${pick(camera)}>${t("live")}</span>
       ${held ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")} <b class="num">${countdown(held.expires_at_s - now_s.value)}</b><//>`
              : html`<${Chip} icon="covered">${t("covered.chip")}<//>`}</figcaption>
     <div class="screen">${shows(camera.health)

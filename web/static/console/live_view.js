@@ -33,5 +33,5 @@ export function LiveView({ url, label, testid, onVideo, children }) {
   const live = status.state === "live";
   return html`<div class=${cx("live", status.state)} data-state=${status.state}>
     <video ref=${ref} muted autoplay playsinline aria-label=${label} data-testid=${testid}></video>
-    ${live && children}${!live && html`<${Cover} ...${status} onRetry=${() => setRound(round + 1)} />`}</div>`;
+    ${children}${!live && html`<${Cover} ...${status} onRetry=${() => setRound(round + 1)} />`}</div>`;
 }

@@ -1,6 +1,6 @@
 // The console: sign-in, first load, the socket, and the layout.
 import { effect, signal } from "@preact/signals";
-import { html, render } from "/static/lib/html.js";
+import { html, mount } from "/static/lib/html.js";
 import { whoAmI } from "/static/lib/api.js";
 import { pick, pickText, t } from "/static/lib/i18n.js";
 import { connect } from "/static/lib/socket.js";
@@ -53,7 +53,7 @@ async function start() {
   if (home) { location.replace(home); return; }
   if (!may("incident.read")) { location.replace("/public"); return; }
   whenNew(announce);
-  render(html`<${App} />`, document.getElementById("app"));
+  mount(html`<${App} />`);
   listen();
   await resync();
   socket = connect({ onMessage: takeMessage, onOpen: resync });

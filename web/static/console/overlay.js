@@ -36,6 +36,6 @@ export function Overlay({ element, camera, incident, live = false, hazardAt = nu
     const events = ["load", "loadeddata", "resize", "seeked"];
     for (const name of events) element.addEventListener(name, paint);
     return () => { stop(); resize.disconnect(); clearInterval(timer); for (const name of events) element.removeEventListener(name, paint); };
-  }, [element, camera?.id, camera?.zones, incident?.id, incident?.version, live, lang.value]);
+  }, [element, camera?.id, camera?.zones, incident?.id, incident?.version, incident?.state, live, lang.value]);
   return html`<canvas ref=${ref} class="overlay" aria-hidden="true"></canvas>`;
 }

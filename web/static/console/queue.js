@@ -16,13 +16,11 @@ function Row({ incident }) {
   useEffect(() => { if (on) ref.current.scrollIntoView({ block: "nearest" }); }, [on]);
   return html`<li><button type="button" ref=${ref} class=${cx("row", tone, on && "on", WAITING_FOR_US.has(incident.state) && "unack")} data-testid="incident-row" data-incident=${incident.id}
       aria-current=${on ? "true" : null} onClick=${() => select(incident.id)}>
-    <span class="thumb">${incident.thumbnail ? html`<img src=${incident.thumbnail} alt="" loading="lazy" />` : html`<${Icon} name=${incident.kind} />`}</span>
-    <span class="row-main"><span class="row-title"><${Icon} name=${incident.kind} /><b>${pickText(hazardText(incident.kind))}</b></span>
+    <span class="row-left"><span class="thumb">${incident.thumbnail ? html`<img src=${incident.thumbnail} alt="" loading="lazy" />` : html`<${Icon} name=${incident.kind} />`}</span>
+      <span class="row-figures dim num"><span title=${t("score.title")}>${percent(incident.score)}</span>${incident.sightings > 1 && html`<span title=${t("sightings.title", { n: incident.sightings })}><${Icon} name="stack" />${incident.sightings}</span>`}</span></span>
+    <span class="row-main"><span class="row-title"><${Icon} name=${incident.kind} /><b>${pickText(hazardText(incident.kind))}</b><span class="num dim row-number">${t("number", { n: incident.number })}</span></span>
       <span class="row-where">${camera ? pick(camera) : incident.camera}</span>
-      <span class="row-foot"><${Chip} tone=${tone} icon=${icon}>${t(`state.${incident.state}`)}<//><span class="num dim">${t("number", { n: incident.number })}</span></span></span>
-    <span class="row-side"><${Ago} at=${incident.opened_at_s} />
-      <span class="dim num" title=${t("score.title")}>${percent(incident.score)}</span>
-      ${incident.sightings > 1 && html`<span class="dim num" title=${t("sightings.title", { n: incident.sightings })}><${Icon} name="stack" />${incident.sightings}</span>`}</span>
+      <span class="row-foot"><${Chip} tone=${tone} icon=${icon}>${t(`state.${incident.state}`)}<//><${Ago} at=${incident.opened_at_s} /></span></span>
   </button></li>`;
 }
 

@@ -3,14 +3,14 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
 import { get } from "/static/lib/api.js";
-import { distance, duration } from "/static/lib/format.js";
+import { distance, duration, listed } from "/static/lib/format.js";
 import { pick, pickText, t, word } from "/static/lib/i18n.js";
 import { activeAssignments, FINISHED } from "/static/lib/phases.js";
 import { Ago, Button, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
 import { isPending, offer } from "/static/console/commands.js";
 import { choosing, startChoosing, stopChoosing } from "/static/console/dialogs.js";
-import { whyNot } from "/static/console/actions.js";
+import { nextStep, whyNot } from "/static/console/actions.js";
 import { may, selected, units } from "/static/console/store.js";
 
 const REFRESH_S = 10;
@@ -56,7 +56,13 @@ export async function send() {
   const incident = selected.value;
   const candidate = toSend();
   if (!incident || !candidate || whyNot(incident, "dispatch")) return;
-  if (await offer(incident, candidate.unit, pick(candidate))) { chosenUnit.value = null; stopChoosing(); refresh(); }
+  if (!await offer(incident, candidate.unit, pick(candidate))) return;
+  chosenUnit.value = null;
+  stopChoosing();
+  const list = document.querySelector(".candidates");
+  if (list?.contains(document.activeElement)) document.activeElement.blur();
+  list?.scrollTo({ top: 0 });
+  refresh();
 }
 
 export function move(step) {
@@ -92,14 +98,14 @@ export function Recommendation() {
     if (event.key === "Enter" && event.target.matches(".candidate")) { event.preventDefault(); event.stopPropagation(); if (!why) send(); }
   };
   return html`<section class=${cx("panel recommendation", choosing.value === incident.id && "choosing")} aria-label=${t("recommendation")} data-testid="recommendation">
-    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">${t("needed", { n: data.needed.count, skills: data.needed.skills.map((s) => word("skill", s)).join("、") || t("skill.any") })}</span>`}</header>
-    ${entry?.problem && html`<p class="note bad"><${Icon} name="alert" />${entry.problem.message}</p>`}
+    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">${t("needed", { n: data.needed.count, skills: listed(data.needed.skills.map((s) => word("skill", s))) || t("skill.any") })}</span>`}</header>
+    ${entry?.problem && html`<p class="note wait"><${Icon} name="alert" />${entry.problem.message}</p>`}
     ${data?.router === "great_circle_degraded" && html`<p class="note wait"><${Icon} name="alert" />${t("router.degraded")}</p>`}
     ${data && (data.candidates.length ? html`<ol class="candidates" role="radiogroup" aria-label=${t("recommendation")} onKeyDown=${onKeyDown}>
         ${data.candidates.map((c) => html`<${Candidate} key=${c.unit} candidate=${c} on=${best?.unit === c.unit} />`)}</ol>`
       : html`<div class="empty"><${Icon} name="alert" /><p>${t("recommendation.none")}</p></div>`)}
-    ${data && best && html`<footer><span class="dim">${activeAssignments(incident).length ? t("sent_already", { n: activeAssignments(incident).length }) : html`<${Ago} at=${data.computed_at_s} />`}</span>
-      <${Button} testid="send" icon="send" kind=${why ? "" : "primary"} hotkey=${choosing.value ? "Enter" : undefined} pending=${isPending(`offer:${incident.id}`)} why=${why} onClick=${send}>${t("send_to", { unit: pick(best) })}<//></footer>`}
+    ${data && best && html`<footer><span class="dim">${why || (activeAssignments(incident).length ? t("sent_already", { n: activeAssignments(incident).length }) : html`<${Ago} at=${data.computed_at_s} />`)}</span>
+      <${Button} testid="send" icon="send" kind=${!why && (choosing.value === incident.id || nextStep(incident) === "dispatch") ? "primary" : ""} hotkey=${choosing.value ? "Enter" : undefined} pending=${isPending(`offer:${incident.id}`)} why=${why} onClick=${send}>${t("send_to", { unit: pick(best) })}<//></footer>`}
     ${!entry && html`<div class="empty"><${Icon} name="spinner" /><p>${t("recommendation.computing")}</p></div>`}
   </section>`;
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
 import { pick, pickText, t } from "/static/lib/i18n.js";
-import { FINISHED, incidentTone, shows, WAITING_FOR_US } from "/static/lib/phases.js";
+import { byUrgency, FINISHED, incidentTone, shows, WAITING_FOR_US } from "/static/lib/phases.js";
 import { Ago, Chip } from "/static/lib/ui.js";
 import { HealthChip, NoPicture } from "/static/console/camera_health.js";
 import { LiveView } from "/static/console/live_view.js";
@@ -24,7 +24,7 @@ function useSeen() {
 function Tile({ camera }) {
   const [ref, seen] = useSeen();
   const [video, setVideo] = useState(null);
-  const here = [...incidents.value.values()].filter((i) => i.camera === camera.id && !FINISHED.has(i.state));
+  const here = [...incidents.value.values()].filter((i) => i.camera === camera.id && !FINISHED.has(i.state)).sort(byUrgency);
   const alarm = here.some((i) => WAITING_FOR_US.has(i.state));
   const incident = here[0];
   const open = () => { if (incident) { select(incident.id); view.value = "desk"; } };

@@ -1,12 +1,14 @@
 // Draws what the detector said over a picture, in the browser: nothing is burned into the video.
 // Places come as fractions of the picture; the picture sits letterboxed (object-fit: contain) in its element.
+import { WAITING_FOR_US } from "/static/lib/phases.js";
+
 const RELEVANT = {
   intrusion: ["person", "person-down"],
   crowding: ["person", "person-down", "head"],
   stopped_vehicle: ["car", "truck", "bus", "motorcycle", "bicycle", "train"],
   fire: ["fire", "smoke"],
 };
-const COLOURS = { plain: "#9fd0ff", hazard: "#ff6b63", zone: "#ffc24d" };
+const COLOURS = { plain: "#9fd0ff", unacknowledged: "#ff6b63", known: "#ffc24d", zone: "#ffc24d" };
 
 /** Where the picture lies inside the element: {x, y, w, h} in CSS pixels. */
 export function pictureRect(element, width, height) {
@@ -52,7 +54,7 @@ function prepare(canvas) {
   return ctx;
 }
 
-const size = (canvas) => Math.max(10, Math.min(18, canvas.clientWidth / 42));
+const size = (canvas) => Math.max(10, Math.min(24, canvas.clientWidth / 42)); // letters; lines are a part of it
 
 function label(ctx, text, x, y, colour, font) {
   ctx.font = `600 ${font}px system-ui, "Noto Sans CJK SC", sans-serif`;
@@ -84,7 +86,8 @@ export function draw(canvas, picture, scene) {
   const ctx = prepare(canvas);
   const rect = pictureRect(canvas, picture.width, picture.height);
   const font = size(canvas);
-  ctx.setLineDash([6, 4]);
+  const alarm = WAITING_FOR_US.has(scene.incident?.state) ? COLOURS.unacknowledged : COLOURS.known;
+  ctx.setLineDash([font / 2, font / 3]);
   for (const zone of scene.zones ?? []) {
     const mine = zone.id === scene.zone?.id;
     ctx.beginPath();
@@ -94,18 +97,18 @@ export function draw(canvas, picture, scene) {
     ctx.fill();
     ctx.strokeStyle = COLOURS.zone;
     ctx.globalAlpha = mine ? 1 : 0.55;
-    ctx.lineWidth = mine ? 2 : 1.2;
+    ctx.lineWidth = font * (mine ? 0.17 : 0.1);
     ctx.stroke();
     ctx.globalAlpha = 1;
   }
   ctx.setLineDash([]);
   for (const box of scene.boxes ?? []) {
     const hazard = isHazard(box, scene.incident, scene.zone);
-    rectangle(ctx, rect, box.slice(2, 6), hazard ? COLOURS.hazard : COLOURS.plain, hazard ? 2.5 : 1.4);
-    if (hazard) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)}`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, COLOURS.hazard, font);
+    rectangle(ctx, rect, box.slice(2, 6), hazard ? alarm : COLOURS.plain, font * (hazard ? 0.22 : 0.12));
+    if (hazard) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)}`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, alarm, font);
   }
   if (scene.hazardBox) {
-    rectangle(ctx, rect, scene.hazardBox, COLOURS.hazard, 2.5);
-    if (scene.hazardLabel) label(ctx, scene.hazardLabel, rect.x + scene.hazardBox[0] * rect.w, rect.y + scene.hazardBox[1] * rect.h, COLOURS.hazard, font);
+    rectangle(ctx, rect, scene.hazardBox, alarm, font * 0.22);
+    if (scene.hazardLabel) label(ctx, scene.hazardLabel, rect.x + scene.hazardBox[0] * rect.w, rect.y + scene.hazardBox[1] * rect.h, alarm, font);
   }
 }

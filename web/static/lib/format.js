@@ -16,6 +16,9 @@ export function duration(seconds) {
   return t("dur.d_h", { d: Math.floor(s / 86400), h: Math.floor((s % 86400) / 3600) });
 }
 
+/** How long ago, in the one unit that matters: "12 s", "4 min", "2 h 5 min". */
+const coarse = (s) => (s < 60 || s >= 3600 ? duration(s) : t("dur.min", { m: Math.floor(s / 60) }));
+
 /** 75 → "1:15", for countdowns. */
 export function countdown(seconds) {
   const s = Math.max(0, Math.ceil(seconds));
@@ -24,12 +27,13 @@ export function countdown(seconds) {
 
 export const ago = (at_s) => {
   const s = now_s.value - at_s;
-  return s < 2 ? t("time.now") : t("time.ago", { d: duration(s) });
+  return s < 2 ? t("time.now") : t("time.ago", { d: coarse(s) });
 };
 
 export function distance(metres) {
   if (metres == null) return "–";
-  return metres < 950 ? `${Math.round(metres / 10) * 10 || Math.round(metres)} m` : `${(metres / 1000).toFixed(1)} km`;
+  if (metres < 100) return `${Math.max(1, Math.round(metres))} m`;
+  return metres < 950 ? `${Math.round(metres / 10) * 10} m` : `${(metres / 1000).toFixed(1)} km`;
 }
 
 export const clock = (at_s, seconds = true) =>
@@ -39,6 +43,9 @@ export const dateTime = (at_s) =>
   new Date(at_s * 1000).toLocaleString(locale(), { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
 export const utc = (at_s) => `${new Date(at_s * 1000).toISOString().replace("T", " ").slice(0, 19)} UTC`;
+
+/** A list in the punctuation of the language. */
+export const listed = (words) => words.join(lang.value === "zh" ? "、" : ", ");
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
 

@@ -188,7 +188,7 @@ export default {
   "next.close": "close it.",
   "next.none": "nothing is left to do here.",
   "stale": "This changed while you looked. {by}: {from} → {to}.",
-  "dismiss.title": "Dismiss “{kind}” {n}: why?",
+  "dismiss.title": "Dismiss “{kind}” #{n}: why?",
   "dismiss.more": "The reason goes on the record and into the public figure of false alarms.",
   "withdraw.title": "Withdraw {unit}: why?",
   "withdraw.whom": "Whom do you withdraw?",

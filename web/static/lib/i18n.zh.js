@@ -188,7 +188,7 @@ export default {
   "next.close": "结案。",
   "next.none": "无需进一步操作。",
   "stale": "您查看期间已有变化。{by}：{from} → {to}。",
-  "dismiss.title": "解除“{kind}” {n}：原因？",
+  "dismiss.title": "解除“{kind}” #{n}：原因？",
   "dismiss.more": "原因将被记录，并计入公开的误报统计。",
   "withdraw.title": "撤回{unit}：原因？",
   "withdraw.whom": "撤回哪个单元？",

@@ -1,6 +1,6 @@
 // The dark base map, from our own GeoJSON: no tile server, no glyph server (MapLibre draws the letters from system fonts).
 export const MAP_COLOURS = {
-  ground: "#0d131a", water: "#10283d", green: "#10211a", building: "#18212b", outline: "#222d39", road: "#2b3744", main: "#3a4958", rail: "#2a2f3a", name: "#93a4b5", halo: "#0d131a",
+  ground: "#0d131a", water: "#10283d", green: "#10211a", building: "#1b2631", outline: "#2b3947", road: "#344454", main: "#4a5d70", rail: "#39424f", name: "#93a4b5", halo: "#0d131a",
   good: "#4fd08f", wait: "#ffc24d", work: "#7cc0ff", bad: "#ff6b63", done: "#8494a5", accent: "#58a8ff",
 };
 const C = MAP_COLOURS;

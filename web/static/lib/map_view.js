@@ -9,22 +9,24 @@ const WORKER = new URL("/static/vendor/maplibre-gl/maplibre-gl-worker.mjs", loca
 setWorkerUrl(URL.createObjectURL(new Blob([`import ${JSON.stringify(WORKER)};`], { type: "text/javascript" })));
 
 const SOURCES = ["footprints", "places", "routes", "cameras", "units", "incidents", "labels"];
-const symbol = (source, extra = {}) => ({ id: source, type: "symbol", source, layout: { "icon-image": ["get", "icon"], "icon-size": ["coalesce", ["get", "size"], 0.85], "icon-allow-overlap": true, "icon-ignore-placement": true, "symbol-sort-key": ["coalesce", ["get", "order"], 0],
-  "text-field": ["coalesce", ["get", "name"], ""], "text-font": MAP_FONT, "text-size": 12, "text-anchor": "top", "text-offset": [0, 1.1], "text-optional": true, ...extra },
+/** Letters and icons grow with the page's: maps count in pixels, pages in rem. */
+const scale = () => Math.max(1, Math.min(2, parseFloat(getComputedStyle(document.documentElement).fontSize) / 14.5));
+const symbol = (source, k, extra = {}) => ({ id: source, type: "symbol", source, layout: { "icon-image": ["get", "icon"], "icon-size": ["*", k, ["coalesce", ["get", "size"], 0.85]], "icon-allow-overlap": true, "icon-ignore-placement": true, "symbol-sort-key": ["coalesce", ["get", "order"], 0],
+  "text-field": ["coalesce", ["get", "name"], ""], "text-font": MAP_FONT, "text-size": 12 * k, "text-anchor": "top", "text-offset": [0, 1.1], "text-optional": true, ...extra },
   paint: { "icon-opacity": ["coalesce", ["get", "opacity"], 1], "text-color": "#dbe5ee", "text-halo-color": C.halo, "text-halo-width": 1.8 } });
 
-const LAYERS = [
+const layers = (k) => [
   { id: "footprints", type: "fill", source: "footprints", paint: { "fill-color": C.accent, "fill-opacity": ["case", ["get", "on"], 0.22, 0.07] } },
   { id: "footprint-edges", type: "line", source: "footprints", paint: { "line-color": C.accent, "line-opacity": ["case", ["get", "on"], 0.7, 0.2], "line-width": 1, "line-dasharray": [2, 2] } },
   { id: "places", type: "fill", source: "places", paint: { "fill-color": ["get", "colour"], "fill-opacity": 0.16 } },
   { id: "place-edges", type: "line", source: "places", paint: { "line-color": ["get", "colour"], "line-width": 1.6 } },
-  { id: "route-casing", type: "line", source: "routes", layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": "#04080c", "line-width": 8, "line-opacity": 0.8 } },
-  { id: "routes", type: "line", source: "routes", filter: ["!", ["get", "planned"]], layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4.5 } },
-  { id: "routes-planned", type: "line", source: "routes", filter: ["get", "planned"], layout: { "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4, "line-dasharray": [1.6, 1.1] } },
-  symbol("cameras", { "icon-size": ["interpolate", ["linear"], ["zoom"], 12, 0.45, 16, 0.75] }),
-  symbol("units"),
-  symbol("incidents"),
-  { id: "labels", type: "symbol", source: "labels", layout: { "text-field": ["get", "text"], "text-font": MAP_FONT, "text-size": 14, "text-allow-overlap": true, "text-ignore-placement": true, "text-padding": 4 },
+  { id: "route-casing", type: "line", source: "routes", layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": "#04080c", "line-width": 8 * k, "line-opacity": 0.8 } },
+  { id: "routes", type: "line", source: "routes", filter: ["!", ["get", "planned"]], layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4.5 * k } },
+  { id: "routes-planned", type: "line", source: "routes", filter: ["get", "planned"], layout: { "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4 * k, "line-dasharray": [1.6, 1.1] } },
+  symbol("cameras", k, { "icon-size": ["interpolate", ["linear"], ["zoom"], 12, 0.45 * k, 16, 0.75 * k] }),
+  symbol("units", k),
+  symbol("incidents", k),
+  { id: "labels", type: "symbol", source: "labels", layout: { "text-field": ["get", "text"], "text-font": MAP_FONT, "text-size": 14 * k, "text-allow-overlap": true, "text-padding": 6, "text-anchor": "bottom", "text-offset": [0, -0.4] },
     paint: { "text-color": "#ffffff", "text-halo-color": "#0a2340", "text-halo-width": 3 } },
 ];
 
@@ -51,7 +53,7 @@ export function makeMap(container, { site, kinds, onPick, compact = false }) {
   map.on("load", () => {
     addBadges(map, kinds);
     for (const source of SOURCES) map.addSource(source, { type: "geojson", data: collection([]) });
-    for (const layer of LAYERS) map.addLayer(layer);
+    for (const layer of layers(scale())) map.addLayer(layer);
     ready = true;
     for (const [source, features] of waiting) map.getSource(source).setData(collection(features));
   });
@@ -68,7 +70,7 @@ export function makeMap(container, { site, kinds, onPick, compact = false }) {
       if (ready) map.getSource(source).setData(collection(features));
       else waiting.set(source, features);
     },
-    fit(points, { maxZoom = 16.5, padding = 46 } = {}) {
+    fit(points, { maxZoom = 16.5, padding = { top: 48, right: 52, bottom: 62, left: 52 } } = {}) {
       if (!points.length) return;
       const lons = points.map((p) => p[0]);
       const lats = points.map((p) => p[1]);

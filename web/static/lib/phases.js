@@ -20,8 +20,8 @@ export const ASSIGNMENT_ENDED = new Set(["cleared", "declined", "timed_out", "wi
 export const activeAssignments = (incident) => (incident?.assignments ?? []).filter((a) => !ASSIGNMENT_ENDED.has(a.state));
 
 const HEALTH_TONES = {
-  live: ["good", "check"], connecting: ["wait", "clock"], degraded: ["wait", "alert"], stalled: ["bad", "pause"],
-  unauthorised: ["bad", "lock"], unreachable: ["bad", "unlink"], paused: ["done", "pause"],
+  live: ["good", "check"], connecting: ["wait", "clock"], degraded: ["wait", "alert"], stalled: ["wait", "pause"],
+  unauthorised: ["wait", "lock"], unreachable: ["wait", "unlink"], paused: ["done", "pause"],
 };
 export const healthTone = (state) => HEALTH_TONES[state] ?? ["done", "info"];
 export const shows = (health) => health?.state === "live" || health?.state === "degraded";

@@ -1,5 +1,5 @@
 // Small parts that every page shares.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
 import { ago, clock, dateTime, utc } from "/static/lib/format.js";
 import { lang, setLang, t } from "/static/lib/i18n.js";
@@ -37,7 +37,7 @@ export function LanguageToggle() {
 /** A modal dialog: focus stays inside, Escape closes (both by the browser). */
 export function Dialog({ title, onClose, children, testid, wide = false }) {
   const ref = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: the next key may already be meant for it
     const dialog = ref.current;
     dialog.showModal();
     return () => dialog.open && dialog.close();

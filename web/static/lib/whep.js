@@ -10,6 +10,9 @@
 //   { state: "ended", problem? }                           over for good: stop() was called, or the server said no
 // problem = { status, code, title, detail } as the server put it; status 0 when it could not be asked.
 //
+// Where no UDP reaches the browser (a proxy, a container with only its web port published, Chromium on a host without any
+// network) it takes the detour of feed_player.js: the same pictures over the same URL, as an HTTP body.
+//
 // After a loss it asks again by itself, after 0.5 to 10 s. It gives up only on an answer that asking again cannot change
 // (401, 403, 404, 406, 410, 415, and 422 such as a camera whose video no browser plays).
 
@@ -19,7 +22,9 @@ const FIRST_PICTURE_WITHIN_MS = 10000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10000;
 const ANSWER_WITHIN_MS = 20000;
+const CONNECTED_WITHIN_MS = 5000; // from the answer on; a connection takes a tenth of a second where there is a way
 const LOST_FOR_MS = 2500; // "disconnected" often mends itself
+const NO_DETOUR = new Set([400, 405, 406, 415]); // a server that knows WHEP only
 const FINAL = new Set([400, 401, 403, 404, 406, 410, 415, 422]);
 
 export function play(video, url, { headers = {}, onState = () => {} } = {}) {
@@ -29,6 +34,7 @@ export function play(video, url, { headers = {}, onState = () => {} } = {}) {
   let retryTimer = 0;
   let told = "";
   let staleSince = 0;
+  let detour = navigator.onLine === false; // Chromium gathers no addresses at all then, not even this host's own
 
   video.muted = true; // or the browser refuses to start by itself
   video.autoplay = true;
@@ -45,7 +51,8 @@ export function play(video, url, { headers = {}, onState = () => {} } = {}) {
     attempt += 1;
     if (staleSince) tell({ state: "stalled", sinceMs: staleSince });
     else tell({ state: "connecting", attempt });
-    const mine = open(video, url, headers, {
+    const by = detour && canDetour() ? openFeed : open;
+    const mine = by(video, url, headers, {
       onMoving() {
         if (session !== mine) return;
         attempt = 0;
@@ -61,7 +68,13 @@ export function play(video, url, { headers = {}, onState = () => {} } = {}) {
         if (session !== mine) return;
         session = null;
         mine.close();
-        if (problem && FINAL.has(problem.status)) {
+        if (problem && problem.code === "no_path" && canDetour()) {
+          detour = true;
+          connect();
+          return;
+        }
+        if (by === openFeed && problem && NO_DETOUR.has(problem.status)) detour = false;
+        else if (problem && FINAL.has(problem.status)) {
           finish(problem);
           return;
         }
@@ -94,6 +107,28 @@ export function play(video, url, { headers = {}, onState = () => {} } = {}) {
   return { stop };
 }
 
+function canDetour() {
+  return "VideoDecoder" in window; // in secure contexts: https, localhost, 127.0.0.1
+}
+
+// One attempt by the detour; its code is fetched when it is needed.
+function openFeed(video, url, headers, callbacks) {
+  let attempt = null;
+  let closed = false;
+  import("./feed_player.js").then(
+    (module) => {
+      if (!closed) attempt = module.openFeed(video, url, () => given(headers), callbacks);
+    },
+    (error) => !closed && callbacks.onLost({ status: 0, code: "unreachable", title: "", detail: String(error) }),
+  );
+  return {
+    close() {
+      closed = true;
+      if (attempt) attempt.close();
+    },
+  };
+}
+
 // One attempt: a peer connection from offer to loss. Its callbacks are called at most until close().
 function open(video, url, headers, { onMoving, onStale, onLost }) {
   const peer = new RTCPeerConnection();
@@ -102,6 +137,7 @@ function open(video, url, headers, { onMoving, onStale, onLost }) {
   let closed = false;
   let lostTimer = 0;
   let lookTimer = 0;
+  let pathTimer = 0;
 
   const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
   preferH264(transceiver);
@@ -129,6 +165,7 @@ function open(video, url, headers, { onMoving, onStale, onLost }) {
     closed = true;
     asking.abort();
     clearTimeout(lostTimer);
+    clearTimeout(pathTimer);
     clearInterval(lookTimer);
     peer.close();
     hangUp();
@@ -191,6 +228,9 @@ function open(video, url, headers, { onMoving, onStale, onLost }) {
     const transport = transceiver.receiver.transport;
     // The server's good-bye (DTLS close_notify): the connection's own state follows seconds later.
     if (transport) transport.onstatechange = () => ["closed", "failed"].includes(transport.state) && lose(null);
+    pathTimer = setTimeout(() => {
+      if (peer.connectionState !== "connected") lose({ status: 0, code: "no_path", title: "", detail: "" });
+    }, CONNECTED_WITHIN_MS);
     watch();
   }
 

@@ -1,6 +1,6 @@
 // The record of one incident: every step with its actor and time, who watched, and whether the chain holds.
 import { computed, signal } from "@preact/signals";
-import { html, cx, render } from "/static/lib/html.js";
+import { html, cx, mount } from "/static/lib/html.js";
 import { get, signOut, whoAmI } from "/static/lib/api.js";
 import { dateTime, utc } from "/static/lib/format.js";
 import { lang, pick, pickText, t, word } from "/static/lib/i18n.js";
@@ -61,7 +61,7 @@ const Row = ({ entry }) => html`<tr data-testid="audit-row" data-action=${entry.
 
 function Record() {
   const incident = incidents.value?.find((i) => i.id === chosen.value);
-  if (problem.value) return html`<main class="panel record"><p class="note bad" role="alert"><${Icon} name="alert" />${problem.value.message}</p></main>`;
+  if (problem.value) return html`<main class="panel record"><p class="note wait" role="alert"><${Icon} name="alert" />${problem.value.message}</p></main>`;
   if (!chosen.value && !record.value) return html`<main class="panel record"><div class="empty tall"><${Icon} name="shield" /><h1>${t("audit.choose")}</h1></div></main>`;
   if (!record.value) return html`<main class="panel record"><div class="empty"><${Icon} name="spinner" /><p>${t("loading")}</p></div></main>`;
   const steps = record.value.entries;
@@ -89,7 +89,7 @@ async function start() {
   site.value = place;
   cameras.value = new Map(cams.cameras.map((c) => [c.id, c]));
   incidents.value = list.incidents;
-  render(html`<${App} />`, document.getElementById("app"));
+  mount(html`<${App} />`);
   if (chosen.value || me.value.role === "auditor") await open(chosen.value);
 }
 

@@ -1,9 +1,9 @@
 // What anybody may know, without an account: which cameras film where and why, for what hazards, how long, how often in vain.
 import { signal } from "@preact/signals";
-import { html, render } from "/static/lib/html.js";
+import { html, mount } from "/static/lib/html.js";
 import { get } from "/static/lib/api.js";
-import { dateTime, percent } from "/static/lib/format.js";
-import { lang, pick, pickText, t } from "/static/lib/i18n.js";
+import { dateTime, listed, percent } from "/static/lib/format.js";
+import { pick, pickText, t } from "/static/lib/i18n.js";
 import { LanguageToggle } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
 
@@ -28,7 +28,7 @@ function Alarms({ alarms }) {
 function Camera({ camera }) {
   return html`<article class="public-camera" data-testid="public-camera"><h3><${Icon} name="camera" /> ${pick(camera)}</h3><p>${pick(camera, "purpose")}</p>
     <dl><div class="fact"><dt>${t("public.looks_for")}</dt><dd>${camera.hazards.length ? camera.hazards.map((kind) => html`<span class="chip" key=${kind}><${Icon} name=${kind} /><span>${kindText(kind)}</span></span>`) : t("public.nothing")}</dd></div>
-    ${camera.zones.length > 0 && html`<div class="fact"><dt>${t("public.zones")}</dt><dd>${camera.zones.map((zone) => `${pick(zone)} (${kindText(zone.hazard)})`).join(lang.value === "zh" ? "、" : ", ")}</dd></div>`}
+    ${camera.zones.length > 0 && html`<div class="fact"><dt>${t("public.zones")}</dt><dd>${listed(camera.zones.map((zone) => `${pick(zone)} (${kindText(zone.hazard)})`))}</dd></div>`}
     <div class="fact"><dt>${t("public.place")}</dt><dd class="num">${camera.position.map((n) => n.toFixed(5)).join(", ")}</dd></div></dl></article>`;
 }
 
@@ -37,7 +37,7 @@ function Public() {
   document.title = `${t("public")} · ${data ? pick(data) : "Callout"}`;
   return html`<header class="topbar"><a class="brand" href="/public"><img src="/static/icon.svg" alt="" /><b>${data ? pick(data) : "Callout"}</b></a><span class="gap"></span><${LanguageToggle} /><a class="btn quiet" href="/login"><${Icon} name="lock" /><span>${t("login.submit")}</span></a></header>
     <main class="reading"><h1>${t("public.title")}</h1><p class="lead">${t("public.lead")}</p>
-    ${failed.value && html`<p class="note bad" role="alert"><${Icon} name="alert" />${failed.value.message}</p>`}
+    ${failed.value && html`<p class="note wait" role="alert"><${Icon} name="alert" />${failed.value.message}</p>`}
     ${data && html`<section><h2>${t("public.kept")}</h2><dl class="big-facts"><div><dt>${t("public.outside")}</dt><dd>${hours(data.retention.outside_incident_hours)}</dd></div><div><dt>${t("public.clips")}</dt><dd>${t("public.days", { n: data.retention.incident_clip_days })}</dd></div></dl></section>
       <section><h2>${t("public.wrong")}</h2><${Alarms} alarms=${data.alarms} /></section>
       <section><h2>${t("public.cameras", { n: data.cameras.length })}</h2><div class="public-cameras">${data.cameras.map((camera) => html`<${Camera} key=${camera.id} camera=${camera} />`)}</div></section>`}
@@ -46,5 +46,5 @@ function Public() {
     ${data?.at_s && html`<p class="dim small-text">${t("public.as_of", { at: dateTime(data.at_s) })}</p>`}</main>`;
 }
 
-render(html`<${Public} />`, document.getElementById("app"));
+mount(html`<${Public} />`);
 get("/api/v1/public", { signIn: false }).then((data) => { facts.value = data; }, (problem) => { failed.value = problem; });

@@ -1,6 +1,6 @@
 // The responder's page: who I am, what is asked of me, what I do next.
 import { effect } from "@preact/signals";
-import { html, render } from "/static/lib/html.js";
+import { html, mount } from "/static/lib/html.js";
 import { get, signOut, whoAmI } from "/static/lib/api.js";
 import { now_s } from "/static/lib/clock.js";
 import { ago, clock } from "/static/lib/format.js";
@@ -44,8 +44,8 @@ function Sharing() {
 function Free() {
   const state = unit.value?.state;
   return html`<section class="card free"><${Icon} name=${state === "available" ? "shield" : "pause"} /><h1>${t(state === "available" ? "phone.waiting" : "phone.not_available")}</h1><p class="dim">${t(state === "available" ? "phone.waiting.more" : "phone.not_available.more")}</p></section>
-    <section class="dock">${STATES.map((next) => html`<${BigButton} key=${next} testid=${`set-${next}`} icon=${next === "available" ? "check" : "pause"} kind=${next === state ? "quiet small" : next === "available" ? "primary" : "plain small"}
-      why=${next === state ? t("phone.already") : ""} busy=${pending.value === next} onClick=${() => setState(next)}>${t(`set.${next}`)}<//>`)}</section>`;
+    <section class="dock">${STATES.filter((next) => next !== state).map((next) => html`<${BigButton} key=${next} testid=${`set-${next}`} icon=${next === "available" ? "check" : "pause"} kind=${next === "available" ? "primary" : "plain small"}
+      busy=${pending.value === next} onClick=${() => setState(next)}>${t(`set.${next}`)}<//>`)}</section>`;
 }
 
 function Body() {
@@ -71,7 +71,7 @@ async function start() {
     document.getElementById("app").textContent = t("phone.no_unit", { name: me.value.display || me.value.name });
     return;
   }
-  render(html`<${App} />`, document.getElementById("app"));
+  mount(html`<${App} />`);
   get("/api/v1/site").then((place) => { site.value = place; });
   await poll();
   startPolling();
@@ -83,7 +83,7 @@ async function start() {
     const own = assignment.value;
     const busy = Boolean(own && !ASSIGNMENT_ENDED.has(own.state));
     keepAwake(busy);
-    if (busy && own.state === "offered" && own.id !== last) { last = own.id; chime(); navigator.vibrate?.([300, 150, 300]); }
+    if (busy && own.state === "offered" && own.id !== last) { last = own.id; chime(); if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([300, 150, 300]); }
   });
 }
 

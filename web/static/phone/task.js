@@ -32,15 +32,12 @@ export function Task({ assignment: a, incident }) {
   const [unable, setUnable] = useState(false);
   const now = STEPS.findIndex(([, state]) => state === a.state);
   const next = STEPS[now + 1]?.[0];
+  const later = STEPS.slice(now + 2).map(([action]) => action);
+  const step = (action, kind) => html`<${BigButton} key=${action} testid=${TESTIDS[action]} icon=${ICONS[action]} kind=${kind} why=${whyNotYet(a, action)} busy=${pending.value === action} onClick=${() => answer(action)}>${t(`phone.${action}`)}<//>`;
   if (unable) return html`<${Reasons} title=${t("phone.unable.why")} codes=${UNABLE} prefix="unable" onPick=${(code) => { setUnable(false); answer("unable", code); }} onBack=${() => setUnable(false)} />`;
   return html`<section class="card task"><${What} incident=${incident} assignment=${a} />
     ${!a.on_scene_at_s && a.eta_s != null && html`<p class="eta"><${Icon} name="clock" /><span>${t("phone.eta_given")}</span><b class="num">${duration(a.eta_s)}</b></p>`}<${Steps} assignment=${a} /></section>
     <${PhoneMap} incident=${incident} assignment=${a} unit=${unit.value} /><${Picture} incident=${incident} />
-    <section class="dock" aria-label=${t("actions")}>${["en_route", "on_scene", "clear"].map((action) => {
-      const at = STEPS.findIndex(([name]) => name === action);
-      if (at <= now) return null;
-      const first = action === next;
-      return html`<${BigButton} key=${action} testid=${TESTIDS[action]} icon=${ICONS[action]} kind=${first ? "primary" : "plain small"} why=${whyNotYet(a, action)} busy=${pending.value === action} onClick=${() => answer(action)}>${t(`phone.${action}`)}<//>`;
-    })}
-    <${BigButton} testid="unable" icon="x" kind="quiet small" why=${a.next.includes("unable") ? "" : t("phone.already")} busy=${pending.value === "unable"} onClick=${() => setUnable(true)}>${t("phone.unable")}<//></section>`;
+    <section class="dock" aria-label=${t("actions")}>${next && step(next, "primary")}<div class="others">${later.map((action) => step(action, "plain small"))}
+    <${BigButton} testid="unable" icon="x" kind="quiet small" why=${a.next.includes("unable") ? "" : t("phone.already")} busy=${pending.value === "unable"} onClick=${() => setUnable(true)}>${t("phone.unable")}<//></div></section>`;
 }

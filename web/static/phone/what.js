@@ -23,10 +23,10 @@ const routeMetres = (route) => route?.slice(1).reduce((sum, [lon, lat], i) => su
 export function What({ incident, assignment }) {
   const here = sharing.value.here ?? unit.value?.position;
   const road_m = assignment.on_scene_at_s || assignment.en_route_at_s ? null : routeMetres(assignment.route);
-  return html`<div class="what"><span class="kind bad"><${Icon} name=${incident.kind} /></span><div><h1>${pickText(hazard(incident.kind))} <span class="dim num">${t("number", { n: incident.number })}</span></h1>
+  return html`<div class="what"><span class=${`kind ${assignment.state === "offered" ? "wait" : "work"}`}><${Icon} name=${incident.kind} /></span><div><h1>${pickText(hazard(incident.kind))} <span class="dim num">${t("number", { n: incident.number })}</span></h1>
     <p>${t("phone.seen")} <${Ago} at=${incident.first_seen_s} /></p></div></div>
-    <p class="where"><${Icon} name="pin" /><span><span class="num">${position(incident.place)}</span> <span class="dim num">± ${distance(incident.place.sigma_m)}</span></span>
-      ${road_m ? html`<b class="num">${t("phone.by_road", { d: distance(road_m) })}</b>` : here ? html`<b class="num">${t("phone.straight", { d: distance(metresBetween(here, incident.place)) })}</b>` : ""}</p>`;
+    <p class="where"><${Icon} name="pin" /><span>${road_m ? html`<b class="num">${t("phone.by_road", { d: distance(road_m) })}</b>` : here ? html`<b class="num">${t("phone.straight", { d: distance(metresBetween(here, incident.place)) })}</b>` : ""}
+      <span class="dim num">${position(incident.place)} ± ${distance(incident.place.sigma_m)}</span></span></p>`;
 }
 
 /** The covered picture; the live wall where this account may watch it. */
