@@ -42,8 +42,12 @@ class Track:
 class FireRegion:
     """A part of the picture that looks like flame: what `vision.fire_features` measured of it over the last seconds.
 
-    `colour` share of flame-coloured pixels, `flicker` share of them that changed lately, `growth` area now over
-    area when first seen, all plain ratios; `explained` when a moving object's box covers most of it.
+    `area` share of the picture, `colour` share of its time and pixels that are flame-coloured, `flicker` reversals of
+    brightness a second and pixel over what a flame shows at this frame rate (1 is a flame), `texture` spread of brightness (0..1), `growth` area now over area when first seen,
+    `glow` how far green over red rises with brightness (a flame's core is yellower than its rim, paint is not), `core`
+    share of pixels whose red is near the sensor's limit, `unison` share of the changes in which all pixels go the same way
+    (a lamp that blinks has 1), `restless` how much its flame-coloured area changes from frame to frame (a flag's does not),
+    `residual` share of the change that moving the last frame's pixels about cannot explain; `explained` when the box of a person, or of a moving vehicle, covers most of it.
     """
 
     box: Box
@@ -54,6 +58,11 @@ class FireRegion:
     growth: float
     age_s: float
     explained: bool = False
+    glow: float = 0.0
+    core: float = 0.0
+    unison: float = 1.0
+    restless: float = 0.0
+    residual: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
