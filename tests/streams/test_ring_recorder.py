@@ -63,6 +63,18 @@ def test_ring_holds_whole_gops_within_its_bounds(
     assert (len(ring), ring.bytes, ring.since(0.0)) == (0, 0, ())
 
 
+@given(_stream, st.floats(0.1, 5.0))
+def test_ring_always_reaches_back_as_far_as_it_promises(rows: list[tuple[int, bool, float]], keep_s: float) -> None:
+    ring, first_key_s = Ring(keep_s), None
+    for packet in _packets(rows):
+        ring.append(packet)
+        first_key_s = packet.captured_at_s if packet.key and first_key_s is None else first_key_s
+        if first_key_s is not None:
+            wanted_s = packet.captured_at_s - keep_s
+            begins_s = ring.since(wanted_s)[0].captured_at_s
+            assert begins_s <= wanted_s if first_key_s <= wanted_s else begins_s == first_key_s
+
+
 def test_ring_gives_a_snapshot_that_decodes() -> None:
     ring = Ring(10)
     for packet in coded.packets(35):
