@@ -40,7 +40,7 @@ from web.health_book import HealthBook
 from web.hub import Hub
 from web.policy import Permission, Scope
 from web.replays import Replays
-from web.security import SecurityHeaders
+from web.security import BodyLimit, SecurityHeaders
 from web.tasks import Tasks, WebBus
 from web.thumbnails import Thumbnails
 from web.watching import Watching
@@ -92,7 +92,6 @@ def create_app(  # noqa: PLR0917  the doors of the other parts, in the order of 
         openapi_url=None,  # served below, under a permission
         docs_url=None,  # FastAPI's page loads scripts from another site
         redoc_url=None,
-        max_body_size=BODY_MAX_BYTES,
         # FastAPI records failing requests with their bodies (passwords among them) wherever OpenTelemetry is set up: off.
         telemetry={
             "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
@@ -100,6 +99,7 @@ def create_app(  # noqa: PLR0917  the doors of the other parts, in the order of 
     )  # fmt: skip
     app.state.services = services
     refusals.install(app)
+    app.add_middleware(BodyLimit, most_bytes=BODY_MAX_BYTES)
     app.add_middleware(refusals.Faults)
     app.add_middleware(SecurityHeaders, public_origins=settings.web.public_origins)
     for resource in RESOURCES:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from dispatch.errors import NotFound
 from web.accounts_store import SessionRow
-from web.deps import Here, IdempotencyKey, Services, requires, scoped_key
+from web.deps import Here, IdempotencyKey, Services, requires
 from web.incidents import etag, once, visible
 from web.policy import Permission
 from web.problems import Text, not_found
@@ -58,7 +58,7 @@ async def withdraw(
             services.desk.withdraw,
             assignment_id,
             reason=reason,
-            key=scoped_key(session, key),
+            key=key,
             actor=services.actor(session.account),
             now_s=services.now(),
         )
@@ -90,7 +90,7 @@ async def answer(
             services.desk.answer,
             assignment_id,
             action,
-            key=scoped_key(session, key),
+            key=key,
             reason=said.reason,
             client_time_s=said.client_time_s,
             actor=services.actor(session.account),

@@ -164,8 +164,3 @@ def key_of(idempotency_key: Annotated[str | None, Header(max_length=128)] = None
 
 
 IdempotencyKey = Annotated[str | None, Depends(key_of)]
-
-
-def scoped_key(session: SessionRow, key: str | None) -> str | None:
-    """A key counts within its account: nobody reads another's answer with a guessed key."""
-    return None if key is None else f"{session.account.name}:{key}"

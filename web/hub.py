@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configs.schema import Account
-from web.policy import AUDITOR, INTEGRATOR, RESPONDER, Scope
+from web.policy import INTEGRATOR, RESPONDER, Permission, Scope, may
 
 QUEUE_MAX = 256
 BOXES_MAX = 64  # with more than this waiting, boxes are skipped
@@ -97,7 +97,7 @@ class Hub:
             if console.account.role == RESPONDER:
                 own = self._for_responder(console.account, message, unit)
                 text = None if own is None else _json(own)
-            elif self._sees(console.account, message, camera):
+            elif self._sees(console.account, message, camera, unit):
                 shared = shared if shared is not None else _json(message)
                 text = shared
             else:
@@ -113,10 +113,10 @@ class Hub:
                 text = text if text is not None else _json(message)
                 console.put(text)
 
-    def _sees(self, account: Account, message: Mapping[str, Any], camera: str) -> bool:
+    def _sees(self, account: Account, message: Mapping[str, Any], camera: str, unit: str) -> bool:
         kind = message.get("type")
         if kind == "unit":
-            return account.role != AUDITOR
+            return may(account.role, Permission.UNIT_READ) and self._scope.sees_unit(account, unit)
         if kind == "assignment" and account.role == INTEGRATOR:
             return False
         return self._scope.sees_camera(account, camera)

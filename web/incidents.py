@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from configs.schema import Account
 from dispatch.errors import NotFound
 from web.accounts_store import SessionRow
-from web.deps import Here, IdempotencyKey, IfMatch, Services, requires, scoped_key
+from web.deps import Here, IdempotencyKey, IfMatch, Services, requires
 from web.policy import AUDITOR, RESPONDER, Permission
 from web.problems import Problem, Text, not_found
 
@@ -117,7 +117,7 @@ async def offer(
             services.desk.offer,
             incident_id,
             send.unit,
-            key=scoped_key(session, key),
+            key=key,
             actor=services.actor(session.account),
             now_s=services.now(),
         )
@@ -159,7 +159,7 @@ async def act(
             incident_id,
             action,
             expected_version=expected_version,
-            key=scoped_key(session, key),
+            key=key,
             reason=decision.reason,
             note=decision.note,
             actor=services.actor(session.account),

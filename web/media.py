@@ -100,8 +100,8 @@ async def _note(services: Services, account: Account, grant: str, clip_id: str, 
     """Who watched a clip is on the record, once for each grant: a player asks for it in many pieces."""
     if (grant, clip_id) in services.clips_noted:
         return
-    detail = {"clip": clip_id, "grant": grant, "incident": incident}
-    await services.on_desk(services.desk.record, services.actor(account), "clip.watched", incident, detail, services.now())
+    detail = {"clip": clip_id, "incident": incident}
+    await services.on_desk(services.desk.record, services.actor(account), "clip.watched", clip_id, detail, services.now())
     services.clips_noted.add((grant, clip_id))
     if len(services.clips_noted) > 10_000:
         services.clips_noted.clear()  # at worst a clip is noted twice

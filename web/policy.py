@@ -7,7 +7,7 @@ No role sees every camera: each account lists its camera groups, and there is no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -108,6 +108,7 @@ class Scope:
     parents: Mapping[str, str]
     cameras: Mapping[str, Camera]
     units_of: Mapping[str, str]  # account → its unit
+    unit_places: Mapping[str, str] = field(default_factory=dict)  # unit → its jurisdiction
 
     @classmethod
     def of(cls, settings: Settings) -> Scope:
@@ -115,6 +116,7 @@ class Scope:
             parents={place.id: place.parent for place in settings.jurisdiction},
             cameras={camera.id: camera for camera in settings.camera},
             units_of={unit.account: unit.id for unit in settings.unit if unit.account},
+            unit_places={unit.id: unit.jurisdiction for unit in settings.unit},
         )
 
     def covers(self, jurisdiction: str, place: str) -> bool:
@@ -130,11 +132,12 @@ class Scope:
         camera = self.cameras.get(camera_id)
         return camera is not None and camera.group in account.groups and self.covers(account.jurisdiction, camera.jurisdiction)
 
-    def sees_unit(self, account: Account, unit_jurisdiction: str) -> bool:
+    def sees_unit(self, account: Account, unit: str) -> bool:
         """Units answer across borders: an account sees those of its jurisdiction, those above it and those without one."""
-        if unit_jurisdiction == "":
-            return True
-        return self.covers(account.jurisdiction, unit_jurisdiction) or self.covers(unit_jurisdiction, account.jurisdiction)
+        place = self.unit_places.get(unit)
+        if not place:
+            return place is not None
+        return self.covers(account.jurisdiction, place) or self.covers(place, account.jurisdiction)
 
     def sees_incident(self, account: Account, incident: Mapping[str, Any]) -> bool:
         """Responder: their own running assignment's. Auditor: their jurisdiction's (text, no picture). Others: their cameras'."""

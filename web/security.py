@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # For everything that is no page of ours: it loads nothing, runs nothing and is framed by nobody.
@@ -48,6 +49,30 @@ def page_policy(html: bytes) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+class BodyLimit:
+    """ASGI middleware: no request may make us hold more than `most_bytes`, whether it says its length or not."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self._app = app
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > self._most_bytes:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, counted, send)
 
 
 class SecurityHeaders:

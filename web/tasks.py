@@ -17,7 +17,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from dispatch.bus import CLIPS, SIGHTINGS
 from dispatch.errors import Refusal, StoreFailed
+from dispatch.views import OutboxRow
 from vision.sighting import Sighting
 from web.deps import Services
 from web.live_client import LiveAway
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 BATCH = 64
 WAIT_S = 1.0
 BACK_OFF_S = (0.2, 5.0)
+STABLE_S = 30.0  # a step that went well for so long begins with the shortest wait again
 WATCH_EVERY_S = 3.0
 STARTING_S = 30.0  # an offer may take so long until the live process lists its session
 LONGEST_SLEEP_S = 1.0
@@ -44,7 +47,7 @@ class WebBus(Protocol):
 
     async def ack_clip(self, message_id: str) -> None: ...
 
-    async def put_aside(self, message_id: str, text: str, why: str) -> None: ...
+    async def put_aside(self, message_id: str, text: str, why: str, stream: str = SIGHTINGS) -> None: ...
 
     async def health(self) -> Sequence[dict[str, Any]]: ...
 
@@ -88,10 +91,14 @@ class Tasks:
         least_s, most_s = BACK_OFF_S
         wait_s = least_s
         failed = 0
+        clock = asyncio.get_running_loop().time
         while True:
+            started_s = clock()
             try:
                 await step()
             except Exception as error:
+                if clock() - started_s > STABLE_S:
+                    failed, wait_s = 0, least_s
                 failed += 1
                 self._services.tasks_running[name] = False
                 self._services.counters.add("task_failures")
@@ -128,10 +135,11 @@ class Tasks:
             except StoreFailed:
                 raise
             except (ValueError, KeyError, TypeError, Refusal) as error:
-                log.error("clip.not_understood", message=message_id, reason=str(error))
+                log.error("clip.put_aside", message=message_id, reason=str(error))
+                await bus.put_aside(message_id, text, str(error), CLIPS)
             else:
                 self._services.counters.add("clip_events")
-            await bus.ack_clip(message_id)
+                await bus.ack_clip(message_id)
 
     async def _published(self, bus: WebBus) -> None:
         """Health and boxes. What was published while nobody listened is read from the hash first."""
@@ -139,6 +147,7 @@ class Tasks:
         try:
             for health in await bus.health():
                 self._take_health(health)
+            self._services.tasks_running["published"] = True  # this step goes on for as long as the bus does
             async for kind, message in messages:
                 if kind == "health":
                     self._take_health(message)
@@ -166,10 +175,7 @@ class Tasks:
         services.wake_relay.clear()
         rows = await services.run_on_desk(services.desk.take, 100)
         for row in rows:
-            incident = row.message.get("incident")
-            if isinstance(incident, dict):
-                services.thumbnails.learn(incident)
-            services.hub.publish(row.message, camera=row.camera, unit=row.unit)
+            await self._publish(row)
         if rows:
             await services.run_on_desk(services.desk.done, [row.seq for row in rows])
             services.counters.add("outbox_published", len(rows))
@@ -177,6 +183,17 @@ class Tasks:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_SLEEP_S):
                 await services.wake_relay.wait()
+
+    async def _publish(self, row: OutboxRow) -> None:
+        kind, services = row.message.get("type"), self._services
+        if kind == "grant_ended":  # for us, not for the consoles: the id of a grant is its owner's
+            for viewing in services.watching.of_grant(str(row.message["grant"])):
+                await end_viewing(services, viewing, "grant_ended")
+        elif kind == "incident":
+            services.thumbnails.learn(row.message["incident"])
+            services.hub.publish(row.message, camera=row.camera)
+        elif kind is not None:
+            services.hub.publish(row.message, camera=row.camera, unit=row.unit)
 
     # -- time
     async def _deadlines(self) -> None:
@@ -188,10 +205,7 @@ class Tasks:
             return
         changes = await services.on_desk(services.desk.due, now_s)
         for change in changes:
-            log.info("deadline.done", code=change.code, entity=change.entity)
-            if change.code == "grant_expired":
-                for viewing in services.watching.of_grant(change.entity):
-                    await end_viewing(services, viewing, "grant_expired")
+            log.info("deadline.done", code=change.code)
         if not changes:
             await asyncio.sleep(0.2)  # a deadline that nothing came of may not turn the loop into a busy one
 

@@ -29,11 +29,8 @@ class Duty(BaseModel):
 @router.get("/units", summary="The unit board")
 async def units(services: Here, session: Annotated[SessionRow, requires(Permission.UNIT_READ)]) -> dict[str, Any]:
     """Units of your jurisdiction, those above it and those without one: position, state, what they are committed to."""
-    jurisdictions = {unit.id: unit.jurisdiction for unit in services.settings.unit}
     found = await services.on_desk(services.desk.units)
-    return {
-        "units": [unit.as_json() for unit in found if services.scope.sees_unit(session.account, jurisdictions.get(unit.id, ""))]
-    }
+    return {"units": [unit.as_json() for unit in found if services.scope.sees_unit(session.account, unit.id)]}
 
 
 @router.get("/units/me", summary="Your own unit, its assignment and that incident")

@@ -155,8 +155,7 @@ async def end_viewing(services: Services, viewing: Viewing, why: str) -> None:
         "ended_at_s": now_s,
         "why": why,
     }
-    entity = viewing.incident or viewing.camera
-    await services.on_desk(services.desk.record, services.actor(viewing.account), "live.ended", entity, detail, now_s)
+    await services.on_desk(services.desk.record, services.actor(viewing.account), "live.ended", viewing.camera, detail, now_s)
 
 
 def _away(services: Services, error: LiveAway) -> Problem:
