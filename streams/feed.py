@@ -5,8 +5,8 @@ Bytes and messages only (sans I/O): `encode`, `Decoder`. The thin readers and wr
 
     client → worker   Watch                          one per connection
     worker → client   Stream, Packet…, Gone          pictures since the last key frame, then live
-    web → live        Offer, Close, Status
-    live → web        Answer, Refused, Done, Sessions
+    web → live        Offer, Play, Close, Status
+    live → web        Answer, Refused, Done, Sessions; to Play: Stream, Packet…, Gone
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Literal
 from streams.gop import Backlog, GopCache, Packet
 
 __all__ = [
-    "Answer", "Backlog", "Close", "Decoder", "Done", "FeedError", "Gone", "GopCache", "Message", "Offer", "Packet", "Refused",
-    "SessionState", "Sessions", "Status", "Stream", "View", "Watch", "decode", "encode", "receive", "receive_async", "view_of",
+    "Answer", "Backlog", "Close", "Decoder", "Done", "FeedError", "Gone", "GopCache", "Message", "Offer", "Packet", "Play",
+    "Refused", "SessionState", "Sessions", "Status", "Stream", "View", "Watch", "decode", "encode", "receive", "receive_async", "view_of",
 ]  # fmt: skip
 
 View = Literal["clear", "wall"]
@@ -75,6 +75,16 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Play:
+    """The detour for browsers that no UDP reaches: Stream and Packets come on this very connection, then Gone."""
+
+    session: str
+    camera: str
+    view: View
+    expires_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     session: str
 
@@ -117,7 +127,7 @@ class Sessions:
     sessions: tuple[SessionState, ...]
 
 
-Message = Watch | Stream | Packet | Gone | Offer | Close | Status | Answer | Refused | Done | Sessions
+Message = Watch | Stream | Packet | Gone | Offer | Play | Close | Status | Answer | Refused | Done | Sessions
 
 
 def view_of(text: object) -> View:
@@ -148,6 +158,11 @@ def _header(message: Message) -> dict[str, object]:  # noqa: PLR0911  one arm fo
             return {
                 "op": "offer", "session": message.session, "camera": message.camera, "view": message.view,
                 "sdp": message.sdp, "expires_at_s": message.expires_at_s,
+            }  # fmt: skip
+        case Play():
+            return {
+                "op": "play", "session": message.session, "camera": message.camera, "view": message.view,
+                "expires_at_s": message.expires_at_s,
             }  # fmt: skip
         case Close():
             return {"op": "close", "session": message.session}
@@ -237,11 +252,14 @@ def _packet(header: Mapping[str, object], payload: bytes) -> Message:
     )
 
 
+def _term(header: Mapping[str, object]) -> float | None:
+    return None if header.get("expires_at_s") is None else _seconds(header, "expires_at_s")
+
+
 def _offer(header: Mapping[str, object], _: bytes) -> Message:
-    expires = None if header.get("expires_at_s") is None else _seconds(header, "expires_at_s")
     return Offer(
         _text(header, "session"), _text(header, "camera"), view_of(header.get("view")),
-        _text(header, "sdp", MAX_HEADER_BYTES), expires,
+        _text(header, "sdp", MAX_HEADER_BYTES), _term(header),
     )  # fmt: skip
 
 
@@ -265,6 +283,7 @@ _BUILDERS: dict[str, Callable[[Mapping[str, object], bytes], Message]] = {
     "packet": _packet,
     "gone": lambda h, _: Gone(_text(h, "code"), _text(h, "detail", MAX_TEXT)),
     "offer": _offer,
+    "play": lambda h, _: Play(_text(h, "session"), _text(h, "camera"), view_of(h.get("view")), _term(h)),
     "close": lambda h, _: Close(_text(h, "session")),
     "status": lambda h, _: _sessions(h, b"") if "type" in h else Status(),
     "answer": lambda h, _: Answer(_text(h, "sdp", MAX_HEADER_BYTES)),

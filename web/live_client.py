@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from streams.feed import (
@@ -12,6 +13,7 @@ from streams.feed import (
     FeedError,
     Message,
     Offer,
+    Play,
     Refused,
     Sessions,
     SessionState,
@@ -38,6 +40,38 @@ class LiveClient:
         if isinstance(reply, Answer | Refused):
             return reply
         raise LiveAway(f"the live process answered an offer with {type(reply).__name__}")
+
+    async def play(self, play: Play) -> Refused | AsyncGenerator[bytes]:
+        """The feed as bytes, for browsers that no UDP reaches: what web passes on as an HTTP body, as it is.
+
+        Close the generator to end the session. Errors: LiveAway.
+        """
+        try:
+            async with asyncio.timeout(self._within_s):
+                reader, writer = await asyncio.open_unix_connection(str(self._path), limit=1 << 20)
+                try:
+                    writer.write(encode(play))
+                    first = await receive_async(reader)
+                except BaseException:
+                    writer.close()
+                    raise
+        except (OSError, FeedError, TimeoutError) as error:
+            raise LiveAway(f"the live process does not answer ({error or 'time-out'})") from error
+        if first is None or isinstance(first, Refused):
+            writer.close()
+            if first is None:
+                raise LiveAway("the live process hung up")
+            return first
+
+        async def body() -> AsyncGenerator[bytes]:
+            try:
+                yield encode(first)
+                while data := await reader.read(1 << 16):
+                    yield data
+            finally:
+                writer.close()
+
+        return body()
 
     async def close(self, session: str) -> None:
         """Ends the session, if there is one. Errors: LiveAway."""

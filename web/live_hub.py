@@ -192,6 +192,7 @@ class Viewer:
         self._backlog: Backlog | None = None
         self._more = asyncio.Event()
         self._ended = False
+        self.taken = 0
 
     @property
     def stream(self) -> Stream | None:
@@ -224,6 +225,7 @@ class Viewer:
         while not self._ended:
             packet = self._backlog.pop()
             if packet is not None:
+                self.taken += 1
                 return packet
             self._more.clear()
             await self._more.wait()

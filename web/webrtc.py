@@ -24,8 +24,10 @@ from streams.feed import (
     Close,
     Done,
     FeedError,
+    Gone,
     Message,
     Offer,
+    Play,
     Refused,
     Sessions,
     SessionState,
@@ -57,8 +59,7 @@ class Session:
     view: View
     expires_at_s: float | None
     viewer: Viewer
-    peer: RTCPeerConnection
-    track: FeedTrack
+    peer: RTCPeerConnection | None = None  # None: played over the control connection
     opened_s: float = field(default_factory=time.monotonic)
     closing: bool = False
 
@@ -66,7 +67,7 @@ class Session:
     def state(self) -> str:
         if self.closing:
             return "closing"
-        if self.peer.connectionState != "connected":
+        if self.peer is not None and self.peer.connectionState != "connected":
             return "connecting"
         return "stalled" if self.viewer.stalled else "live"
 
@@ -74,6 +75,8 @@ class Session:
         """Why the session must end now, if it must."""
         if self.expires_at_s is not None and now_s >= self.expires_at_s:
             return "expired"
+        if self.peer is None:
+            return None  # its connection tells
         if self.peer.connectionState in ("closed", "failed"):
             return "disconnected"
         if self.peer.connectionState != "connected" and monotonic_s - self.opened_s > CONNECT_WITHIN_S:
@@ -131,6 +134,9 @@ class LiveServer:
         task.add_done_callback(self._controls.discard)
         try:
             while (message := await receive_async(reader)) is not None:
+                if isinstance(message, Play):
+                    await self._play(message, reader, writer)
+                    return
                 writer.write(encode(await self._answer(message)))
                 await writer.drain()
         except FeedError as error:
@@ -156,25 +162,58 @@ class LiveServer:
                 raise FeedError(f"the live process takes no {type(message).__name__}")
 
     async def _offer(self, offer: Offer) -> Answer | Refused:
-        if offer.session in self._sessions or offer.session in self._opening:
-            return Refused("busy", "A session of this name is open already.")
-        if len(self._sessions) + len(self._opening) >= self._sessions_max:
-            return Refused("busy", f"{self._sessions_max} people are watching already; close a picture and try again.")
-        self._opening.add(offer.session)
         try:
             sdp = checked(offer.sdp)
-            viewer = await self._hub.subscribe(offer.camera, offer.view, within_s=self._picture_within_s)
-            try:
-                return await self._open(offer, sdp, viewer)
-            except BaseException:
-                viewer.close()
-                raise
-        except NoFeed as nothing:
-            return Refused(nothing.code, nothing.detail)
+            viewer = await self._admit(offer)
         except BadOffer as error:
             return Refused("bad_sdp", str(error))
+        except NoFeed as nothing:
+            return Refused(nothing.code, nothing.detail)
+        try:
+            return await self._open(offer, sdp, viewer)
+        except BadOffer as error:
+            viewer.close()
+            return Refused("bad_sdp", str(error))
+        except BaseException:
+            viewer.close()
+            raise
+
+    async def _admit(self, wish: Offer | Play) -> Viewer:
+        """A viewer for a new session. Errors: NoFeed (with code busy, too)."""
+        if wish.session in self._sessions or wish.session in self._opening:
+            raise NoFeed("busy", "A session of this name is open already.")
+        if len(self._sessions) + len(self._opening) >= self._sessions_max:
+            raise NoFeed("busy", f"{self._sessions_max} people are watching already; close a picture and try again.")
+        self._opening.add(wish.session)
+        try:
+            return await self._hub.subscribe(wish.camera, wish.view, within_s=self._picture_within_s)
         finally:
-            self._opening.discard(offer.session)
+            self._opening.discard(wish.session)
+
+    async def _play(self, play: Play, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The detour: the feed itself, over the connection that asked for it, until either side ends it."""
+        try:
+            viewer = await self._admit(play)
+        except NoFeed as nothing:
+            writer.write(encode(Refused(nothing.code, nothing.detail)))
+            return
+        session = Session(play.session, play.camera, play.view, play.expires_at_s, viewer)
+        self._sessions[play.session] = session
+        log.info("live.opened", session=play.session, camera=play.camera, view=play.view, over="http")
+        hung_up = asyncio.create_task(reader.read(1))
+        hung_up.add_done_callback(lambda _: self._end(session, "disconnected"))
+        told = None
+        try:
+            while (picture := await viewer.get()) is not None:
+                if viewer.stream is not None and viewer.stream != told:
+                    told = viewer.stream
+                    writer.write(encode(told))
+                writer.write(encode(picture))
+                await writer.drain()  # a slow reader holds up itself: its backlog falls back to key frames
+            writer.write(encode(Gone("ended", "This session is over.")))
+        finally:
+            hung_up.cancel()
+            self._end(session, "disconnected")
 
     async def _open(self, offer: Offer, sdp: str, viewer: Viewer) -> Answer:
         peer = peer_connection()
@@ -191,14 +230,14 @@ class LiveServer:
         except BaseException:
             await peer.close()
             raise
-        session = Session(offer.session, offer.camera, offer.view, offer.expires_at_s, viewer, peer, track)
+        session = Session(offer.session, offer.camera, offer.view, offer.expires_at_s, viewer, peer)
         self._sessions[offer.session] = session
         peer.on("connectionstatechange", lambda: self._changed(session))
         log.info("live.opened", session=offer.session, camera=offer.camera, view=offer.view)
         return Answer(peer.localDescription.sdp)
 
     def _changed(self, session: Session) -> None:
-        if session.peer.connectionState in ("failed", "closed"):
+        if session.peer is not None and session.peer.connectionState in ("failed", "closed"):
             self._end(session, "disconnected")
 
     async def _watch_over(self) -> None:
@@ -222,13 +261,14 @@ class LiveServer:
 
     async def _close(self, session: Session, reason: str) -> None:
         try:
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                await session.peer.close()
+            if session.peer is not None:
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await session.peer.close()
         except (TimeoutError, ConnectionError) as error:
             log.warning("live.close_unclean", session=session.id, reason=repr(error))
         finally:
             self._sessions.pop(session.id, None)
-            log.info("live.closed", session=session.id, camera=session.camera, reason=reason, pictures=session.track.sent)
+            log.info("live.closed", session=session.id, camera=session.camera, reason=reason, pictures=session.viewer.taken)
 
 
 _AIORTC_REFUSALS = (

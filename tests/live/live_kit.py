@@ -13,8 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -26,7 +26,7 @@ import numpy as np
 
 from configs.layout import Layout
 from streams.fanout import Fanout
-from streams.feed import Answer, Close, Message, Offer, Refused, Status, encode, receive, view_of
+from streams.feed import Answer, Close, Message, Offer, Play, Refused, Status, encode, receive, view_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FPS = 15
@@ -175,12 +175,14 @@ function each(now, about) {
 video.requestVideoFrameCallback(each);
 window.start = (url) => {
   asked = performance.now();
-  window.player = play(video, url, { headers: () => ({ "X-Callout-CSRF": "t" }), onState: (s) => window.states.push({ ...s, at: Date.now() }) });
+  const onState = (state) => window.states.push({ ...state, at: Date.now() });
+  window.player = play(video, url, { headers: () => ({ "X-Callout-CSRF": "t" }), onState });
 };
 window.facts = async () => {
-  const out = { width: video.videoWidth, time: video.currentTime, states: window.states, shown: window.shown, first: window.firstPictureMs };
+  const out = { width: video.videoWidth, time: video.currentTime, states: window.states, shown: window.shown };
+  out.first = window.firstPictureMs;
   const stats = window.peer ? [...(await window.peer.getStats()).values()] : [];
-  const inbound = stats.find((s) => s.type === "inbound-rtp" && s.kind === "video");
+  const inbound = stats.find((s) => s.type === "inbound-rtp");
   if (inbound) {
     out.inbound = inbound;
     out.codec = stats.find((s) => s.id === inbound.codecId);
@@ -199,14 +201,15 @@ class Site:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.expires_at_s: float | None = None
+        self.udp_blocked = False
         self.deleted: list[str] = []
         self.csrf: list[str | None] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path == "/lib/whep.js":
-                    self.reply(200, (ROOT / "web/static/lib/whep.js").read_bytes(), "text/javascript")
+                if self.path in ("/lib/whep.js", "/lib/feed_player.js"):
+                    self.reply(200, (ROOT / "web/static" / self.path[1:]).read_bytes(), "text/javascript")
                 elif self.path == "/":
                     self.reply(200, PAGE.encode(), "text/html")
                 else:
@@ -220,13 +223,18 @@ class Site:
                     self.problem(403, "grant_over")
                     return
                 session = uuid.uuid4().hex
+                if "application/vnd.callout.feed" in self.headers.get("Accept", ""):
+                    self.feed(session, camera, view)
+                    return
                 try:
                     answer = site.live.ask(Offer(session, camera, view_of(view), sdp, site.expires_at_s))
                 except (OSError, AssertionError):
                     self.problem(503, "live_away")
                     return
                 if isinstance(answer, Answer):
-                    self.reply(201, answer.sdp.encode(), "application/sdp", f"/whep/session/{session}")
+                    lines = answer.sdp.splitlines(keepends=True)
+                    kept = [line for line in lines if not (site.udp_blocked and line.startswith("a=candidate"))]
+                    self.reply(201, "".join(kept).encode(), "application/sdp", f"/whep/session/{session}")
                 else:
                     assert isinstance(answer, Refused), answer
                     self.problem({"no_camera": 404, "b_frames": 422, "bad_sdp": 400}.get(answer.code, 503), answer.code)
@@ -236,6 +244,25 @@ class Site:
                 site.deleted.append(session)
                 site.live.ask(Close(session))
                 self.reply(204, b"", "text/plain")
+
+            def feed(self, session: str, camera: str, view: str) -> None:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                    sock.settimeout(20.0)
+                    sock.connect(str(site.live.layout.live_socket))
+                    sock.sendall(encode(Play(session, camera, view_of(view), site.expires_at_s)))
+                    first = receive(sock)
+                    if isinstance(first, Refused) or first is None:
+                        self.problem(404 if first and first.code == "no_camera" else 503, first.code if first else "live_away")
+                        return
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/vnd.callout.feed")
+                    self.send_header("Location", f"/whep/session/{session}")
+                    self.send_header("Connection", "close")
+                    self.end_headers()
+                    with suppress(OSError):  # the browser left
+                        self.wfile.write(encode(first))
+                        while data := sock.recv(1 << 16):
+                            self.wfile.write(data)
 
             def problem(self, status: int, code: str) -> None:
                 body = json.dumps({"status": status, "code": code, "title": code, "detail": code}).encode()
@@ -263,10 +290,3 @@ class Site:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-@contextmanager
-def layout_in(folder: Path) -> Iterator[Layout]:
-    layout = Layout(folder)
-    layout.make()
-    yield layout

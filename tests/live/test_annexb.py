@@ -28,7 +28,7 @@ def mp4() -> bytes:
 
 
 def test_mp4_samples_become_annex_b_that_decodes_from_the_key_frame_alone() -> None:
-    with av.open(io.BytesIO(mp4())) as container:
+    with av.open(io.BytesIO(mp4()), "r") as container:
         stream = container.streams.video[0]
         convert = AnnexB(stream.codec_context.extradata or b"")
         units = [convert(bytes(p), key=p.is_keyframe) for p in container.demux(stream) if p.size]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from streams.feed import (
     Message,
     Offer,
     Packet,
+    Play,
     Refused,
     Sessions,
     SessionState,
@@ -40,6 +42,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Packet, st.integers(-(2**40), 2**40), st.booleans(), seconds, st.binary(max_size=300), st.booleans()),
     st.builds(Gone, names, names),
     st.builds(Offer, names, names, views, st.text(max_size=300), st.none() | seconds),
+    st.builds(Play, names, names, views, st.none() | seconds),
     st.builds(Close, names),
     st.just(Status()),
     st.builds(Answer, st.text(max_size=300)),
@@ -78,10 +81,8 @@ def test_the_socket_readers_agree_with_the_decoder(message: Message) -> None:
 
 @given(st.binary(max_size=200))
 def test_noise_is_refused_or_waits_for_more_but_never_crashes(noise: bytes) -> None:
-    try:
+    with suppress(FeedError):
         Decoder().receive(noise)
-    except FeedError as error:
-        assert str(error)
 
 
 def framed(header: object, payload: bytes = b"") -> bytes:

@@ -6,6 +6,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ def wait_for(page: Page, condition: Callable[[dict[str, Any]], object], otherwis
     raise AssertionError(f"{otherwise}: {seen}")
 
 
-def watch(browser: Browser, site: Site, camera: str = "cam", view: str = "clear") -> Page:
+def watch(browser: Browser, site: Site, camera: str = "cam", view: str = "clear", first: str = "") -> Page:
     page = browser.new_page()
+    page.add_init_script(first)
     page.goto(site.url)
     page.wait_for_function("() => !!window.start")
     page.evaluate("url => start(url)", f"/whep/{view}/{camera}")
@@ -119,7 +121,7 @@ def test_a_grant_that_expires_stops_the_picture_and_the_player_says_so(browser: 
     over = wait_for(page, lambda seen: state(seen) == "ended", "the picture went on after its grant", 20)
     assert over["states"][-1]["problem"]["status"] == 403
     pictures = over["shown"]  # the browser may show its last picture once more when the track ends
-    last_new_s = max(at for before, (number, at) in zip(pictures, pictures[1:], strict=False) if number != before[0])
+    last_new_s = max(at for before, (number, at) in pairwise(pictures) if number != before[0])
     assert last_new_s < site.expires_at_s + 1.5
     assert over["states"][-1]["at"] / 1000 < site.expires_at_s + 6, "the player noticed late"
     assert site.live.states() == {}
@@ -172,4 +174,36 @@ def test_no_camera_is_told_once_and_for_all_and_no_video_is_tried_again(browser:
     seen = wait_for(page, lambda seen: seen["states"][-1].get("problem"), "no reason was told", 15)
     assert seen["states"][-1]["state"] == "connecting"
     assert seen["states"][-1]["problem"]["code"] == "no_video"
+    page.close()
+
+
+def test_without_any_network_the_same_pictures_come_over_http(browser: Browser, site: Site, camera: Camera) -> None:
+    """Chromium on a host with nothing but a loopback gathers no addresses (measured in an empty network namespace)."""
+    page = watch(browser, site, first="Object.defineProperty(navigator, 'onLine', { get: () => false });")
+    seen = wait_for(page, lambda seen: state(seen) == "live" and len(seen["shown"]) > 40, "no moving picture")
+    assert seen["width"] == SIZE[0]
+    assert seen["connection"] is None, "no peer connection was needed"
+    assert seen["first"] < 1500
+    ages_ms = [(at - camera.shown_at[number]) * 1000 for number, at in seen["shown"][-25:] if number in camera.shown_at]
+    assert statistics.median(ages_ms) < 300, ages_ms
+    camera.stop()
+    wait_for(page, lambda seen: state(seen) == "stalled", "a frozen picture was not called stale")
+    camera.start()
+    wait_for(page, lambda seen: state(seen) == "live", "the picture did not resume")
+    page.evaluate("player.stop()")
+    until(lambda: site.live.states() == {}, "closed sessions are forgotten")
+    assert site.deleted
+    page.close()
+
+
+def test_where_udp_leads_nowhere_the_player_takes_the_detour_and_its_grant_still_ends(browser: Browser, site: Site) -> None:
+    site.udp_blocked = True
+    site.expires_at_s = time.time() + 9
+    page = watch(browser, site)
+    wait_for(page, lambda seen: state(seen) == "live", "no picture by the detour")
+    over = wait_for(page, lambda seen: state(seen) == "ended", "the picture went on after its grant", 15)
+    last_new_s = max(at for before, (number, at) in pairwise(over["shown"]) if number != before[0])
+    assert last_new_s < site.expires_at_s + 1.5
+    assert over["states"][-1]["problem"]["code"] == "grant_over"
+    until(lambda: site.live.states() == {}, "closed sessions are forgotten")
     page.close()

@@ -27,7 +27,7 @@ def serve(path: Path, camera: Camera) -> FeedServer:
 
 async def eventually(condition: Callable[[], bool], within_s: float = 8.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  state beyond this loop: no event tells
             await asyncio.sleep(0.02)
 
 

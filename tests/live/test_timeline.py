@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ def test_a_burst_out_of_the_cache_takes_no_time_and_live_pictures_keep_their_dis
     burst = [line.step(number * 6000, cached=True, now_s=100.0) for number in range(30)]
     assert burst == [number * BURST_TICKS for number in range(30)]
     live = [line.step((30 + number) * 6000, cached=False, now_s=100.03 + number / 15) for number in range(60)]
-    assert [b - a for a, b in zip(live, live[1:], strict=False)] == [6000] * 59
+    assert [b - a for a, b in pairwise(live)] == [6000] * 59
 
 
 @given(st.lists(st.tuples(st.integers(-(2**33), 2**33), st.booleans(), st.floats(0, 3)), min_size=1, max_size=60))
