@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from cli.site import open_site
-from dispatch.store import StoreError, read_audit
+from dispatch.errors import StoreFailed
+from dispatch.store import read_audit
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
     site = open_site(args.config)
     try:
         verdict = read_audit(site.layout.store)
-    except StoreError as error:
+    except StoreFailed as error:
         print(f"callout: {error}", file=sys.stderr)
         return 1
-    print(f"{site.layout.store}: {verdict}")
-    return 0 if verdict.ok else 1
+    print(f"{site.layout.store}: {verdict.en}")
+    return 0 if verdict.verified else 1

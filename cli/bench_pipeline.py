@@ -76,9 +76,8 @@ def _tell(rounds: list[dict[str, float]], args: argparse.Namespace) -> int:
     alike = abs(middle["fps"] - middle["bound_fps"]) <= 0.05 * middle["bound_fps"]
     good = BAR <= middle["ratio"] <= TOO_GOOD and alike
     ratios = [row["ratio"] for row in rounds]
-    print(
-        f"ratio {middle['ratio']:.3f} (of {min(ratios):.3f} to {max(ratios):.3f}), bar {BAR} to {TOO_GOOD}: {'met' if good else 'MISSED'}"
-    )
+    verdict = "met" if good else "MISSED"
+    print(f"ratio {middle['ratio']:.3f} (of {min(ratios):.3f} to {max(ratios):.3f}), bar {BAR} to {TOO_GOOD}: {verdict}")
     if not alike:
         print(f"the two sides decoded different numbers of frames: {middle['fps']:.1f} and {middle['bound_fps']:.1f} a second")
     if args.json:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from dispatch.bus import Bus
+import cv2
 
 from cli import childhood
 from cli.bus_sink import BusSink
 from cli.site import Site
 from configs.settings import environment
+from dispatch.bus import Bus
 from models import store
 from streams.worker import Folders, Worker
 from vision.detector import Detector, FaceDetector
@@ -17,6 +18,7 @@ from vision.detector import Detector, FaceDetector
 
 def run(site: Site, index: int) -> int:
     stop = threading.Event()
+    cv2.setNumThreads(1)  # one core for each worker: more threads only add waiting
     assets = environment().assets
     detector_settings = site.settings.detector
     model, faces = store.find(detector_settings.model, assets), store.find(detector_settings.faces, assets)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 
 from configs import schema
@@ -164,4 +165,5 @@ def _camera(name: str, url: str) -> schema.Camera:
 if __name__ == "__main__":
     side, text = sys.argv[1:]
     settings = json.loads(text)
+    cv2.setNumThreads(1)
     print(json.dumps(ours(**settings) if side == "ours" else bound(**settings)))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from dispatch.embedded import EmbeddedError, EmbeddedValkey
 
 from cli import logs, maps
 from cli.site import Site, SiteError, claim, open_site
+from dispatch.embedded import EmbeddedError, EmbeddedValkey
 from streams.supervisor import Child, Supervisor
 
 READY_WITHIN_S = 60.0
@@ -76,8 +76,10 @@ def serve(
         supervisor.start()
         try:
             late = supervisor.wait_ready([c.name for c in children(site, role)], READY_WITHIN_S)
-            if late:
+            if "web" in late or len(late) == len(children(site, role)):
                 raise SiteError(_why_late(site, late))
+            if late:  # the rest goes on: its cameras are black, and say why
+                print(f"callout: {_why_late(site, late)}", file=sys.stderr)
             if role != "streams":
                 announce(str((supervisor.ready("web") or {}).get("address", "")))
             supervisor.run(stop)

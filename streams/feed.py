@@ -22,7 +22,8 @@ from streams.gop import Backlog, GopCache, Packet
 
 __all__ = [
     "Answer", "Backlog", "Close", "Decoder", "Done", "FeedError", "Gone", "GopCache", "Message", "Offer", "Packet", "Play",
-    "Refused", "SessionState", "Sessions", "Status", "Stream", "View", "Watch", "decode", "encode", "receive", "receive_async", "view_of",
+    "Refused", "SessionState", "Sessions", "Status", "Stream", "View", "Watch", "decode", "encode", "receive", "receive_async",
+    "view_of",
 ]  # fmt: skip
 
 View = Literal["clear", "wall"]

@@ -17,10 +17,11 @@ from configs.schema import Camera, Streams
 from models.manifest import Scores
 from streams import health
 from streams.camera import CameraThread, Doors, Parts
+from streams.clip_recovery import recover
 from streams.fanout import Fanout
 from streams.live import FeedServer
 from streams.looker import Looker
-from streams.recorder import Recorder, recover
+from streams.recorder import Recorder
 from streams.ring import Ring
 from streams.source import Source
 from streams.wall import Wall
@@ -32,6 +33,7 @@ from vision.look import Look
 log = structlog.get_logger()
 
 TICK_S = 1.0
+RING_SLACK_S = 5.0  # dwell and detection come after the instant that the pre-roll counts from
 STUCK_AFTER_S = 15.0  # one frame in the detector for so long: the worker is wedged, and stops beating
 
 
@@ -117,7 +119,7 @@ class Worker:
 
     def _member(self, camera: Camera) -> _Member:
         streams = self._streams
-        ring = Ring(streams.pre_roll_s + 2.0)
+        ring = Ring(streams.pre_roll_s + RING_SLACK_S)
         recorder = Recorder(
             camera.id,
             self._folders.clips,

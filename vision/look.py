@@ -13,6 +13,7 @@ import cv2
 
 from configs.schema import Camera
 from models.manifest import Scores
+from models.vocabulary import HAZARD_CLASSES, PEOPLE, VEHICLES
 from vision import fire_features, redact, tracker
 from vision.detections import Detection, Observation, Track
 from vision.frame import Frame, Image
@@ -21,6 +22,7 @@ from vision.sighting import Finding
 from vision.watch import Watch, WatchState
 
 FEATURE_SIDE_PX = 426
+RELEVANT = PEOPLE | VEHICLES | frozenset(HAZARD_CLASSES)  # what a rule or a viewer can use: not benches, kites and toothbrushes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +67,8 @@ class Look:
     def see(self, state: LookState, frame: Frame, detections: Sequence[Detection]) -> tuple[LookState, Looked]:
         """A frame and what the detector found in it, down to its floors."""
         at_s = frame.captured_at_s
-        tracks_state, tracks = tracker.step(state.tracks, detections, at_s, scores=self._scores, aspect=self._aspect)
+        relevant = [d for d in detections if d.label in RELEVANT]
+        tracks_state, tracks = tracker.step(state.tracks, relevant, at_s, scores=self._scores, aspect=self._aspect)
         cover, _ = redact.step(state.cover, detections, at_s, aspect=self._aspect)
         observation = Observation(at_s, tracks, (), frame.width, frame.height)
         watched, findings = self.watch.step(state.watched, observation)
