@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from configs.layout import Layout
 from configs.schema import Account, Settings
 from dispatch.service import Desk
 from dispatch.views import Actor
-from streams.feed import Answer, Offer, Refused, SessionState
+from streams.feed import Answer, Offer, Play, Refused, SessionState
 from web import auth
 from web.accounts import Accounts
 from web.accounts_store import SessionRow
@@ -36,6 +36,8 @@ class Live(Protocol):
     """The live process, as the routes see it. `web.live_client.LiveClient` is the real one. All raise LiveAway."""
 
     async def offer(self, offer: Offer) -> Answer | Refused: ...
+
+    async def play(self, play: Play) -> Refused | AsyncGenerator[bytes]: ...
 
     async def close(self, session: str) -> None: ...
 
@@ -75,6 +77,7 @@ class Services:
     clips_noted: set[tuple[str, str]] = field(default_factory=set)  # (grant, clip) whose watching is on the record
     public_figures: tuple[float, dict[str, Any]] | None = None
     stopping: bool = False
+    endings: set[asyncio.Task[None]] = field(default_factory=set)  # live pictures whose end is being written down
     wake_relay: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def on_desk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -15,7 +15,7 @@ from web.deps import Here, IdempotencyKey, requires
 from web.incidents import once, visible
 from web.policy import Permission
 from web.problems import Text, not_found
-from web.whep import end_viewing
+from web.viewing import end_viewing
 
 router = APIRouter(prefix="/api/v1", tags=["grants"])
 

@@ -16,7 +16,7 @@ from web.accounts_store import SessionRow
 from web.deps import Here, Services, requires
 from web.policy import Permission, permissions
 from web.problems import Problem, Text
-from web.whep import end_viewing
+from web.viewing import end_viewing
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
 

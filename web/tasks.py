@@ -23,7 +23,7 @@ from dispatch.views import OutboxRow
 from vision.sighting import Sighting
 from web.deps import Services
 from web.live_client import LiveAway
-from web.whep import end_viewing
+from web.viewing import end_viewing
 
 log = structlog.get_logger(__name__)
 
@@ -252,3 +252,4 @@ class Tasks:
             async with asyncio.timeout(1.0):
                 for viewing in self._services.watching.all():
                     await end_viewing(self._services, viewing, "server_stopped")
+                await asyncio.gather(*self._services.endings)

@@ -214,6 +214,7 @@ def test_wall_and_clear_pictures_are_opened_recorded_and_closed(tmp_path: Path) 
             clear = await operator.post(given["whep"], content=OFFER, headers=SDP)
             session = clear.headers["location"].removeprefix("/whep/session/")
             offer = h.live.open[session]
+            assert isinstance(offer, feed.Offer)
             assert (offer.camera, offer.view, offer.sdp) == ("gate", "clear", OFFER)
             assert offer.expires_at_s == given["expires_at_s"], "the live process itself ends it with the grant"
             problem(await (await h.signed_in("commander")).delete(clear.headers["location"]), 404, "not_found")
@@ -250,7 +251,7 @@ def test_what_cannot_be_recorded_is_not_shown(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("code", "status", "problem_code"),
-    [("no_camera", 404, "not_found"), ("no_video", 503, "no_video"), ("b_frames", 409, "b_frames"), ("bad_sdp", 400, "bad_sdp"),
+    [("no_camera", 404, "not_found"), ("no_video", 503, "no_video"), ("b_frames", 422, "b_frames"), ("bad_sdp", 400, "bad_sdp"),
      ("busy", 503, "busy"), ("something_new", 503, "no_video")],
 )  # fmt: skip
 def test_refusals_of_the_live_process_in_words(tmp_path: Path, code: str, status: int, problem_code: str) -> None:

@@ -14,6 +14,7 @@ from tests.web.web_kit import FakeLive
 from web.deps import Live
 from web.live_client import LiveAway, LiveClient
 
+PLAY = feed.Play("p1", "gate", "clear", None)
 OFFER = feed.Offer("s1", "gate", "wall", "v=0\r\n", 1_800_000_000.0)
 
 
@@ -31,6 +32,14 @@ async def real(folder: Path, behind: FakeLive) -> AsyncIterator[Live]:
         try:
             if isinstance(message, feed.Offer):
                 writer.write(feed.encode(await behind.offer(message)))
+            elif isinstance(message, feed.Play):
+                body = await behind.play(message)
+                if isinstance(body, feed.Refused):
+                    writer.write(feed.encode(body))
+                else:
+                    async for data in body:
+                        writer.write(data)
+                        await writer.drain()
             elif isinstance(message, feed.Close):
                 await behind.close(message.session)
                 writer.write(feed.encode(feed.Done()))
@@ -62,8 +71,19 @@ def test_contract(tmp_path: Path, make: Callable[..., object]) -> None:
             assert await live.sessions() == ()
             behind.refuse = feed.Refused("no_video", "dark")
             assert await live.offer(OFFER) == feed.Refused("no_video", "dark")
+            assert await live.play(PLAY) == feed.Refused("no_video", "dark")
+            behind.refuse = None
+            body = await live.play(PLAY)
+            assert not isinstance(body, feed.Refused)
+            decoder, got = feed.Decoder(), []
+            async for data in body:
+                got += decoder.receive(data)
+                if any(isinstance(one, feed.Packet) for one in got):
+                    await behind.close(PLAY.session)
+            assert isinstance(got[0], feed.Stream)
+            assert isinstance(got[-1], feed.Gone)
             behind.away = True
-            for ask in (lambda: live.offer(OFFER), lambda: live.close("s1"), live.sessions):
+            for ask in (lambda: live.offer(OFFER), lambda: live.close("s1"), live.sessions, lambda: live.play(PLAY)):
                 with pytest.raises(LiveAway):
                     await ask()
 

@@ -17,14 +17,16 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.web.web_kit import PASSWORD, FakeBus, House, house, until
+from streams import feed
+from tests.web.web_kit import PASSWORD, FakeBus, House, house, problem, until
 from web.serve import Address, ServeError, bind, run_web
 
 
 @asynccontextmanager
 async def served(h: House) -> AsyncIterator[tuple[Address, threading.Event, threading.Thread]]:
     """The app on a free port, in a thread with its own event loop, as the web process runs it."""
-    stop, found = threading.Event(), []
+    stop = threading.Event()
+    found: list[Address] = []
     thread = threading.Thread(target=run_web, args=(h.app, "127.0.0.1", 0, found.append, stop), daemon=True)
     thread.start()
     try:
@@ -163,6 +165,59 @@ def test_an_open_socket_does_not_hold_up_the_stop(tmp_path: Path, manner: str) -
                     took_s = time.monotonic() - started
             assert not thread.is_alive()
             assert took_s < 3
+
+    asyncio.run(run())
+
+
+def test_the_detour_over_http_has_the_same_rules_and_the_same_record(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h, served(h) as (address, _, _):
+            _, client = await cookie(h, address, "operator")
+            client.headers["Accept"] = "application/vnd.callout.feed, application/problem+json"
+            problem(await client.post("/whep/wall/yard"), 404, "not_found")
+            problem(await client.post("/whep/clear/none"), 403, "no_grant")
+            problem(await client.post("/whep/wall/gate", headers={"X-Callout-CSRF": ""}), 403, "wrong_csrf")
+            h.live.refuse = feed.Refused("no_video", "dark")
+            problem(await client.post("/whep/wall/gate"), 503, "no_video")
+            h.live.refuse = None
+            async with client.stream("POST", "/whep/wall/gate") as answer:
+                assert answer.status_code == 200
+                assert answer.headers["content-type"] == "application/vnd.callout.feed"
+                decoder, got = feed.Decoder(), []
+                async for data in answer.aiter_bytes():
+                    got += decoder.receive(data)
+                    if len(got) > 3:
+                        break
+                assert isinstance(got[0], feed.Stream)
+                assert isinstance(got[1], feed.Packet)
+            await until(lambda: len(h.services.watching) == 0 and not h.live.open)  # the browser went away
+            async with client.stream("POST", "/whep/wall/gate") as answer:
+                await client.delete(answer.headers["location"])
+                decoder, got = feed.Decoder(), []
+                async for data in answer.aiter_bytes():
+                    got += decoder.receive(data)
+                assert isinstance(got[-1], feed.Gone)
+
+            def ended() -> bool:
+                return [e.detail["why"] for e in h.desk.audit(limit=99) if e.action == "live.ended"] == ["disconnected", "closed"]
+
+            await until(ended)
+
+    asyncio.run(run())
+
+
+def test_a_feed_that_is_being_watched_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h, served(h) as (address, stop, thread):
+            _, client = await cookie(h, address, "operator")
+            async with client.stream("POST", "/whep/wall/gate", headers={"Accept": "application/vnd.callout.feed"}) as answer:
+                assert answer.status_code == 200
+                started = time.monotonic()
+                stop.set()
+                await asyncio.to_thread(thread.join, 10)
+                assert time.monotonic() - started < 3
+            assert not thread.is_alive()
+            assert [e.action for e in h.desk.audit(limit=99)][-2:] == ["watched", "live.ended"]
 
     asyncio.run(run())
 

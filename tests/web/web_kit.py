@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,7 @@ class FakeLive:
     """The live process without video. Held to `web.live_client.LiveClient` by test_live_contract."""
 
     def __init__(self) -> None:
-        self.open: dict[str, feed.Offer] = {}
+        self.open: dict[str, feed.Offer | feed.Play] = {}
         self.closed: list[str] = []
         self.refuse: feed.Refused | None = None
         self.away = False
@@ -106,6 +106,21 @@ class FakeLive:
             return self.refuse
         self.open[offer.session] = offer
         return feed.Answer("v=0\r\no=- answer\r\n")
+
+    async def play(self, play: feed.Play) -> feed.Refused | AsyncGenerator[bytes]:
+        self._there()
+        if self.refuse is not None:
+            return self.refuse
+        self.open[play.session] = play
+
+        async def body() -> AsyncGenerator[bytes]:
+            yield feed.encode(feed.Stream("h264", 640, 360))
+            while play.session in self.open:
+                yield feed.encode(feed.Packet(pts_90k=0, key=True, captured_at_s=NOW_S, data=b"picture"))
+                await asyncio.sleep(0.01)
+            yield feed.encode(feed.Gone("closed", "as asked"))
+
+        return body()
 
     async def close(self, session: str) -> None:
         self._there()
