@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams import feed
@@ -52,6 +52,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(st.lists(messages, max_size=6), st.integers(1, 50))
 def test_what_is_written_is_read_again_in_any_pieces(sent: list[Message], piece: int) -> None:
     data = b"".join(map(encode, sent))
@@ -61,6 +62,7 @@ def test_what_is_written_is_read_again_in_any_pieces(sent: list[Message], piece:
     assert decoder.at_rest
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(messages)
 def test_the_socket_readers_agree_with_the_decoder(message: Message) -> None:
     near, far = socket.socketpair()
@@ -79,6 +81,7 @@ def test_the_socket_readers_agree_with_the_decoder(message: Message) -> None:
     assert asyncio.run(read()) == [message, None]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(st.binary(max_size=200))
 def test_noise_is_refused_or_waits_for_more_but_never_crashes(noise: bytes) -> None:
     with suppress(FeedError):

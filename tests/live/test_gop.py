@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.gop import Backlog, GopCache, Packet
@@ -22,6 +22,7 @@ def decodable(numbers: list[int], keys: set[int], joined_at: int | None = None) 
     return True
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(
     keys=st.sets(st.integers(0, 40)),
     takes=st.lists(st.booleans(), min_size=40, max_size=40),
@@ -43,6 +44,7 @@ def test_a_slow_reader_gets_decodable_pictures_and_bounded_memory(keys: set[int]
     assert taken + backlog.dropped + (len(out) - taken) == 40
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 12))
 def test_the_cache_begins_at_the_last_key_frame_or_is_empty(keys: list[bool], most: int) -> None:
     cache = GopCache(max_bytes=most * 10)

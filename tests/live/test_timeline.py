@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from web.timeline import AHEAD_TICKS, BEHIND_TICKS, BURST_TICKS, Timeline
@@ -18,6 +18,7 @@ def test_a_burst_out_of_the_cache_takes_no_time_and_live_pictures_keep_their_dis
     assert [b - a for a, b in pairwise(live)] == [6000] * 59
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other work
 @given(st.lists(st.tuples(st.integers(-(2**33), 2**33), st.booleans(), st.floats(0, 3)), min_size=1, max_size=60))
 def test_whatever_a_source_sends_timestamps_grow_and_stay_by_the_wall_clock(steps: list[tuple[int, bool, float]]) -> None:
     line, now_s, last, anchor = Timeline(), 50.0, None, (50.0, 0)
