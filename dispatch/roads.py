@@ -21,7 +21,7 @@ from dispatch.road_rules import WALK_M_PER_S
 from dispatch.roads_build import META, MapError, Meta, basemap_path, build, read_meta
 from dispatch.views import LonLat, RouterName
 
-__all__ = ["META", "MapError", "Meta", "Roads", "basemap_path", "build", "read_meta"]
+__all__ = ["META", "MapError", "Meta", "Roads", "basemap_path", "build", "load_graph", "read_meta"]
 
 OFF_ROAD_MAX_M = 300.0  # farther from a road than this, the road network has no answer
 _SAMPLE_M = 25.0
@@ -40,7 +40,7 @@ class Roads:
     def load(cls, folder: Path) -> Roads:
         """Raises MapError when the folder holds no map, or a damaged one."""
         meta = read_meta(folder)
-        return cls(meta, {mode: _load(folder / meta.files.get(mode, f"{mode}.npz")) for mode in MODES})
+        return cls(meta, {mode: load_graph(folder, meta, mode) for mode in MODES})
 
     def snap(self, mode: str, lat: Floats, lon: Floats) -> Snaps:
         """The nearest point on any edge of the mode for each of N places; edge −1 beyond OFF_ROAD_MAX_M."""
@@ -276,7 +276,9 @@ class _Network:
         return (lons, lats, stops) if end >= start else (lons[::-1], lats[::-1], stops[::-1])
 
 
-def _load(path: Path) -> Graph:
+def load_graph(folder: Path, meta: Meta, mode: str) -> Graph:
+    """One mode's graph of a map folder. Raises MapError when it is damaged or missing."""
+    path = folder / meta.files.get(mode, f"{mode}.npz")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             fields: dict[str, Any] = {name: arrays[name] for name in Graph.__slots__}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.schema import Settings
+from configs.schema import Unit as UnitSettings
 from dispatch import audit, incident, intake
 from dispatch import unit as unit_
 from dispatch.assignment import RESPONDER_ACTIONS
@@ -429,6 +430,13 @@ class Desk:
     def units(self) -> list[UnitView]:
         with self._lock:
             return self._roster.views()
+
+    def unit_settings(self, unit_id: str) -> UnitSettings:
+        """What the settings say of it: turnout, account."""
+        found = self._roster.settings(unit_id)
+        if found is None:
+            raise NotFound("unit", unit_id)
+        return found
 
     def unit(self, unit_id: str) -> UnitView:
         with self._lock:
