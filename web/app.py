@@ -60,7 +60,7 @@ def create_app(  # noqa: PLR0917  the doors of the other parts, in the order of 
     *,
     accounts: Accounts | None = None,
 ) -> FastAPI:
-    """The whole web side. `bus` None: no background tasks that need it (tests of routes alone).
+    """The whole web side. It closes the bus when it ends. `bus` None: no background tasks that need it (tests of routes alone).
 
     `accounts` defaults to those of the data folder, brought up to date with the settings; the app closes what it opened.
     Raises RuntimeError when a route declares no permission: it would be open to everybody.
@@ -80,6 +80,8 @@ def create_app(  # noqa: PLR0917  the doors of the other parts, in the order of 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with tasks.running():
             yield
+        if bus is not None:
+            await bus.close()
         services.desk_thread.shutdown(wait=True)
         if own:
             accounts.close()

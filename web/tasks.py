@@ -53,6 +53,8 @@ class WebBus(Protocol):
 
     def published(self) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
 
+    async def close(self) -> None: ...
+
 
 class Tasks:
     """All loops of one app. `async with tasks.running():` starts them and ends them again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.web.web_kit import ORIGIN, House, house, problem
 from web import pages
@@ -141,8 +142,10 @@ def test_a_fault_of_ours_gets_a_number_and_keeps_its_secret(tmp_path: Path, monk
                 raise ZeroDivisionError("secret detail")
 
             monkeypatch.setattr(h.desk, "units", broken)
-            answer = await client.get("/api/v1/units")
+            with capture_logs() as logs:
+                answer = await client.get("/api/v1/units")
             body = problem(answer, 500, "internal")
+            assert [(one["event"], one["number"]) for one in logs] == [("web.fault", body["number"])]
             assert body["number"] in body["detail"]
             assert "secret" not in answer.text
             assert answer.headers["x-frame-options"] == "DENY"

@@ -143,35 +143,42 @@ class FakeBus:
         self.sightings: list[tuple[str, str]] = []
         self.clips: list[tuple[str, str]] = []
         self.acked: list[str] = []
+        self.acked_clips: list[str] = []
         self.aside: list[tuple[str, str]] = []
         self.healths: list[dict[str, Any]] = []
         self.messages: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self.broken = False
 
     async def take_sightings(self, limit: int, wait_s: float) -> Sequence[tuple[str, str]]:
-        return await self._take(self.sightings, limit)
+        return await self._take(self.sightings, self.acked, limit)
 
     async def take_clips(self, limit: int, wait_s: float) -> Sequence[tuple[str, str]]:
-        return await self._take(self.clips, limit)
+        return await self._take(self.clips, self.acked_clips, limit)
 
-    async def _take(self, rows: list[tuple[str, str]], limit: int) -> Sequence[tuple[str, str]]:
+    async def _take(self, rows: list[tuple[str, str]], acked: list[str], limit: int) -> Sequence[tuple[str, str]]:
         await asyncio.sleep(0.01)
         if self.broken:
             raise ConnectionError("the bus is restarting")
-        return [row for row in rows if row[0] not in self.acked][:limit]
+        return [row for row in rows if row[0] not in acked][:limit]
 
     async def ack_sighting(self, message_id: str) -> None:
         self.acked.append(message_id)
 
     async def ack_clip(self, message_id: str) -> None:
-        self.acked.append(message_id)
+        self.acked_clips.append(message_id)
 
     async def put_aside(self, message_id: str, text: str, why: str, stream: str = SIGHTINGS) -> None:
         self.aside.append((message_id, why))
-        self.acked.append(message_id)
+        (self.acked if stream == SIGHTINGS else self.acked_clips).append(message_id)
 
     async def health(self) -> Sequence[dict[str, Any]]:
         return self.healths
+
+    async def close(self) -> None:
+        self.broken = True
+
+    def publish(self, kind: str, message: dict[str, Any]) -> None:
+        self.messages.put_nowait((kind, message))
 
     async def published(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         while True:
