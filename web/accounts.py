@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,16 +68,19 @@ class Accounts:
         """Makes the account as the settings say it is. A password is set only where there is none yet:
         True when `password` became the account's password (so the demo prints it once)."""
         check_account(account)
-        self.store.put(account)
+        self.store.put(account, in_settings=True)
         known = self.store.account(account.name)
         if password is None or (known is not None and known[1]):
             return False
         self.set_password(account.name, password)
         return True
 
-    def ensure_all(self, accounts: Iterable[Account]) -> None:
+    def ensure_all(self, accounts: Sequence[Account]) -> None:
+        """The settings' accounts, all and only: who was taken out of the file is signed out and cannot sign in again.
+        Accounts of `user add` are kept."""
         for account in accounts:
             self.ensure(account)
+        self.store.keep_only(account.name for account in accounts)
 
     def add(self, account: Account, password: str) -> None:
         """A new account. Raises AccountError when the name is taken or the password too short."""
@@ -90,7 +93,7 @@ class Accounts:
                     f"账户“{account.name}”已存在。可用 `user password` 修改密码。",
                 )
             )
-        self.store.put(account)
+        self.store.put(account, in_settings=False)
         self.set_password(account.name, password)
 
     def set_password(self, name: str, password: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,7 +23,8 @@ CREATE TABLE IF NOT EXISTS account (
     display       TEXT NOT NULL DEFAULT '',
     jurisdiction  TEXT NOT NULL DEFAULT '',
     groups        TEXT NOT NULL DEFAULT '[]',
-    password_hash TEXT NOT NULL DEFAULT ''
+    password_hash TEXT NOT NULL DEFAULT '',
+    in_settings   INTEGER NOT NULL  -- 1: made from the settings file, and ends when it is taken out of it
 ) STRICT;
 CREATE TABLE IF NOT EXISTS session (
     token_sha256  TEXT PRIMARY KEY,
@@ -75,14 +77,15 @@ class AccountsStore:
             ).fetchone()
         return None if row is None else (_account(*row[:5]), str(row[5]))
 
-    def put(self, account: Account) -> None:
+    def put(self, account: Account, *, in_settings: bool) -> None:
         """Adds the account, or changes everything of it but its password."""
-        values = (account.name, account.role, account.display, account.jurisdiction, json.dumps(list(account.groups)))
+        groups = json.dumps(list(account.groups))
+        values = (account.name, account.role, account.display, account.jurisdiction, groups, int(in_settings))
         with self._lock:
             self._sql.execute(
-                "INSERT INTO account (name, role, display, jurisdiction, groups) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO account (name, role, display, jurisdiction, groups, in_settings) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET role = excluded.role, display = excluded.display,"
-                " jurisdiction = excluded.jurisdiction, groups = excluded.groups",
+                " jurisdiction = excluded.jurisdiction, groups = excluded.groups, in_settings = excluded.in_settings",
                 values,
             )
 
@@ -99,6 +102,14 @@ class AccountsStore:
     def remove(self, name: str) -> bool:
         with self._lock:
             return self._sql.execute("DELETE FROM account WHERE name = ?", (name,)).rowcount == 1
+
+    def keep_only(self, in_settings: Iterable[str]) -> int:
+        """Removes the accounts that came from the settings and are no longer in them, with their sessions. How many."""
+        with self._lock:
+            return self._sql.execute(
+                "DELETE FROM account WHERE in_settings = 1 AND name NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(in_settings)),),
+            ).rowcount
 
     def add_session(self, token_sha256: str, account: str, csrf: str, now_s: float, expires_at_s: float) -> None:
         with self._lock:

@@ -92,7 +92,7 @@ class Throttle:
     WINDOW_S = 900.0
     KEYS_MAX = 10_000
 
-    def __init__(self, *, free: int = 5, free_by_address: int = 30) -> None:
+    def __init__(self, *, free: int = 5, free_by_address: int = 100) -> None:
         self.free, self.free_by_address = free, free_by_address
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
 

@@ -87,6 +87,12 @@ COUNTERS = {
     "live_refused": "Live pictures that could not be opened.",
 }
 
+INCIDENT_METRICS = (
+    ("callout_incidents", "incidents", "Incidents, by hazard kind."),
+    ("callout_incidents_open", "open", "Incidents that are not finished."),
+    ("callout_incidents_false_alarm", "false_alarms", "Incidents that a person dismissed as a false alarm."),
+)
+
 
 def _lines(services: Services, figures: dict[str, Any]) -> Iterable[str]:
     for name, help_text in COUNTERS.items():
@@ -96,9 +102,10 @@ def _lines(services: Services, figures: dict[str, Any]) -> Iterable[str]:
     yield _metric("callout_live_viewings", "gauge", "Live pictures that are open.", [("", len(services.watching))])
     states = sorted(services.health.states(services.now()).items())
     yield _metric("callout_cameras", "gauge", "Cameras by state.", [(f'{{state="{state}"}}', n) for state, n in states])
-    for name, value in sorted(figures.items()):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield _metric(f"callout_desk_{name}", "gauge", "As counted by the desk.", [("", value)])
+    yield _metric("callout_outbox", "gauge", "Messages that wait for the consoles.", [("", figures["outbox"])])
+    for name, field, help_text in INCIDENT_METRICS:
+        rows = [(f'{{kind="{kind}"}}', row[field]) for kind, row in sorted(figures["kinds"].items())]
+        yield _metric(name, "gauge", help_text, rows)
 
 
 def _metric(name: str, kind: str, help_text: str, values: list[tuple[str, float]]) -> str:

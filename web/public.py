@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -33,8 +34,16 @@ async def public(services: Here) -> dict[str, Any]:
             "outside_incident_hours": settings.retention.outside_incident_hours,
             "incident_clip_days": settings.retention.incident_clip_days,
         },
-        "alarms": services.public_figures[1],
+        "alarms": {"kinds": finished(services.public_figures[1])},
         "at_s": services.public_figures[0],
+    }
+
+
+def finished(figures: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Incidents that are over, and how many of them were false alarms, by kind. What is going on now is not for the public."""
+    return {
+        kind: {"incidents": row["incidents"] - row["open"], "false_alarms": row["false_alarms"]}
+        for kind, row in sorted(figures["kinds"].items())
     }
 
 

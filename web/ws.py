@@ -12,7 +12,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected, WebSocketState
 
 from web.accounts_store import SessionRow
 from web.deps import Services, requires, services_of
@@ -54,7 +54,7 @@ async def events(socket: WebSocket, session: Annotated[SessionRow, requires(Perm
     code = next((end for end in ends if isinstance(end, int)), 1000)
     for half in done:
         error = half.exception()
-        if error is not None and not isinstance(error, WebSocketDisconnect | RuntimeError | OSError):
+        if error is not None and not isinstance(error, WebSocketDisconnect | WebSocketDisconnected | OSError):
             log.error("ws.failed", reason=repr(error))
             code = 1011
     if socket.client_state is WebSocketState.CONNECTED and socket.application_state is WebSocketState.CONNECTED:

@@ -275,8 +275,17 @@ def test_accounts_of_the_command_line(tmp_path: Path) -> None:
         accounts.set_password("nobody", PASSWORD)
     with pytest.raises(AccountError, match="role"):
         accounts.add(Account("bob", "king"), PASSWORD)  # type: ignore[arg-type]
-    assert not accounts.ensure(person, make_password()), "the password is set once; ensure does not replace it"
     assert accounts.verify("anna", PASSWORD) == person
+    listed = Account("carl", "auditor")
+    assert accounts.ensure(listed, PASSWORD)
+    assert not accounts.ensure(listed, make_password()), "the password is set once; ensure does not replace it"
+    assert accounts.verify("carl", PASSWORD) == listed
+    accounts.ensure_all([listed])
+    assert {one.name for one in accounts.list()} == {"anna", "carl"}
+    carls = accounts.open_session(listed, NOW_S)
+    accounts.ensure_all([])
+    assert [one.name for one in accounts.list()] == ["anna"], "taken out of the settings: gone; added by hand: kept"
+    assert accounts.session(carls.session.id, NOW_S) is None
     opened = accounts.open_session(person, NOW_S)
     accounts.store.remove("anna")
     assert accounts.session(opened.session.id, NOW_S) is None

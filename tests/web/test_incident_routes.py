@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.web.web_kit import House, house, problem
+from tests.web.web_kit import THUMBNAIL, House, house, problem
 
 
 async def decide(client: httpx.AsyncClient, incident: dict[str, Any], action: str, **more: Any) -> httpx.Response:
@@ -265,6 +265,8 @@ def test_a_responder_sees_the_own_assignment_and_nothing_else(tmp_path: Path) ->
                 assert shown["clips"] == []
                 assert shown["next"] == []
                 assert {entry["actor"] for entry in shown["journal"]} <= {"responder"}
+            (h.layout.thumbnails / f"{THUMBNAIL}.jpg").write_bytes(b"covered")
+            assert (await phone.get(mine["incident"]["thumbnail"])).content == b"covered"
             path = f"/api/v1/assignments/{theirs.json()['id']}"
             problem(await phone.post(f"{path}/accept", json={}), 404, "not_found")
             problem(await other.post(f"/api/v1/assignments/{assignment['id']}/decline", json={}), 404, "not_found")

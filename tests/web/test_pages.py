@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.web.web_kit import ORIGIN, House, house, problem
 from web import pages
+from web.public import finished
 from web.security import API_POLICY, page_policy
 
 HTML = b"""<!doctype html><title>x</title>
@@ -172,7 +173,10 @@ def test_site_and_public_page_speak_both_languages(tmp_path: Path) -> None:
             assert public["cameras"][0]["hazards"] == ["intrusion"]
             assert public["cameras"][0]["zones"] == [{"name": "Stairs", "name_zh": "台阶", "hazard": "intrusion"}]
             assert public["retention"] == {"outside_incident_hours": 0.0, "incident_clip_days": 30.0}
-            assert isinstance(public["alarms"], dict)
+            assert public["alarms"] == {"kinds": {}}
+            assert finished({"kinds": {"fire": {"incidents": 5, "open": 2, "false_alarms": 1}}, "outbox": 9}) == {
+                "fire": {"incidents": 3, "false_alarms": 1}
+            }
 
     asyncio.run(run())
 

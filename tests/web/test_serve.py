@@ -243,12 +243,14 @@ def test_addresses_are_shown_as_a_browser_takes_them() -> None:
 def test_metrics_are_for_this_machine_and_for_those_with_the_permission(tmp_path: Path) -> None:
     async def run() -> None:
         async with house(tmp_path) as h, served(h) as (address, _, _):
+            await h.opened()
             async with httpx.AsyncClient(base_url=address.url) as scraper:
                 answer = await scraper.get("/metrics")
                 assert answer.status_code == 200
                 assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
                 assert "# TYPE callout_consoles gauge\ncallout_consoles 0\n" in answer.text
                 assert "gate" not in answer.text
+                assert 'callout_incidents{kind="intrusion"} 1\n' in answer.text
                 assert (await scraper.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 401
                 assert (await scraper.get("/healthz")).json() == {"status": "ok"}
                 ready = await scraper.get("/readyz")
