@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from web.deps import Services
 
-GRACEFUL_S = 2  # for requests that are under way; WebSockets are closed at once
+GRACEFUL_S = 1  # for requests that are under way; with what follows it stays below the 3 s that a child process has to leave
 
 
 class ServeError(Exception):
