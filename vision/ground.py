@@ -27,6 +27,7 @@ RANGE_M = 300.0  # no event is placed further away than this
 FOOTPRINT_RANGE_M = 80.0  # the drawn footprint ends here
 FAR_M = 2000.0  # a calibration point further off is a slip: swapped latitude and longitude, another city
 FLAT = 0.02  # three points are in a line when their triangle's height is under this share of its longest side
+UPSIDE_DOWN = 0.05  # of the calibrated ground's mean depth, lost from the picture's top to its bottom
 ASPECT = 16 / 9
 
 _SEMI_MAJOR_M, _ECCENTRICITY2 = 6378137.0, 0.00669437999014  # WGS84
@@ -84,10 +85,10 @@ class GroundModel:
             return None
         covariance = np.zeros((2, 2))
         for dx, dy in ((FOOT_SIGMA / self.aspect, 0.0), (0.0, FOOT_SIGMA)):
-            # Both ways: near the horizon a step up goes far further than the Jacobian says. The larger one counts.
-            steps = [self._metres((point[0] + sign * dx, point[1] + sign * dy)) for sign in (1.0, -1.0)]
-            shifts = [np.subtract(step, here) for step in steps if step is not None]
-            if len(shifts) < 2:
+            # Both ways and two steps: near the horizon a step up goes far further than the Jacobian says. The largest counts.
+            steps = [(k, self._metres((point[0] + k * dx, point[1] + k * dy))) for k in (1.0, -1.0, 2.0, -2.0)]
+            shifts = [np.subtract(there, here) / k for k, there in steps if there is not None]
+            if len(shifts) < len(steps):
                 return None
             largest = max(shifts, key=lambda shift: float(shift @ shift))
             covariance += np.outer(largest, largest)
@@ -184,9 +185,9 @@ def ground_model(camera: Camera, aspect: float = ASPECT) -> GroundModel:
             variants.append((_moved(picture, i, axis, sigma), metres))
             variants.append((picture, _moved(metres, i, axis, MAP_SIGMA_M)))
     model = GroundModel(frame, tuple(_homography(p, m) for p, m in variants), aspect)
-    if _apply(model.homographies[0], (0.5, 1.0)) is None:
+    if model.homographies[0][2, 1] < -UPSIDE_DOWN or _apply(model.homographies[0], (0.5, 1.0)) is None:
         raise BadCalibration(
-            f"{where}: by its calibration the picture's lower edge lies above the horizon; "
+            f"{where}: by its calibration the ground gets further away towards the picture's lower edge; "
             f"near and far points are in crossed order: check which picture point belongs to which map point"
         )
     return model

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from vision.detections import Observation, Track
 
 REPEAT_S = 5.0  # a lasting event is told again this often at the most
+GAP_S = 60.0  # a camera that was away for longer cannot say that an event lasted
 LATE_S = 1.0  # a frame up to this much older than the last counts as the last's time; more is a clock that was set back
 ALARM_SCORE = 0.48  # people and vehicles: the best recent track score that an alarm needs (measured: vision/cards)
 STAY_SCORE = 0.25  # enough to keep an event going that ALARM_SCORE has opened: one presence, one event
@@ -46,6 +47,8 @@ def advance(episode: Episode, *, since_s: float | None, evident: bool, now_s: fl
 
     Between events only `since_s` opens one; during an event `evident` keeps it, and it ends after leave_s without.
     """
+    if episode.active and now_s - episode.last_s > max(leave_s, GAP_S):
+        episode = Episode(episode.event)
     if not episode.active:
         if since_s is None:
             return episode, False

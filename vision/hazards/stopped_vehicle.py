@@ -1,9 +1,9 @@
 """Stopped vehicle: a vehicle that stays where it is, in a lane meant to flow, for `dwell_s`. Pure.
 
 A *spot* is a place where a vehicle has been seen still: one track, seen VERIFY_S apart with its box hardly moved, or boxes of
-several tracks (TIGHT_HITS) almost on top of each other. Only that makes a spot believed, so vehicles driving through one after
-another do not add up to a stopped one. A believed spot outlives missed detections (tiny detectors drop cars for seconds) and a
-new track number, and dies when its vehicle is seen elsewhere.
+tracks that begin there (TIGHT_HITS) almost on top of each other. Only that makes a spot believed, so vehicles driving through
+one after another do not add up to a stopped one. A believed spot outlives missed detections (tiny detectors drop cars for
+seconds) and a new track number, and dies when its vehicle is seen elsewhere.
 
 Out of scope: queues. A vehicle waiting at a light or in a jam is stopped too; choose `dwell_s` longer than the red phase, and
 a zone where nobody has a reason to wait. (Rules like these won the AI City traffic-anomaly challenges: background modelling,
@@ -130,7 +130,8 @@ def _in_zone(zone: Zone, track: Track) -> bool:
 
 def _supported(spot: Spot, track: Track, now_s: float) -> Spot:
     same = track.id == spot.track
-    if not same and not spot.believed and not _on(spot.anchor, track.box, TIGHT):
+    blinked = track.first_seen_s >= now_s - 1e-3 and _on(spot.anchor, track.box, TIGHT)
+    if not same and not spot.believed and not blinked:
         # Another track on a spot that nobody has yet been still on: two vehicles driving through, as likely as one.
         return Spot(track.box, 1, now_s, now_s, track.id, now_s, Best(track.score, now_s))
     track_since_s = spot.track_since_s if same else now_s
