@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class _Counting:
     def sighting(self, sighting: Sighting) -> None:
         self.sightings += 1
 
-    def clip(self, message: dict[str, Any]) -> None: ...
+    def clip(self, message: dict[str, Any], told: Callable[[], None]) -> None: ...
     def health(self, message: dict[str, Any]) -> None: ...
     def view(self, message: dict[str, Any]) -> None: ...
 

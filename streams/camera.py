@@ -16,8 +16,10 @@ import structlog
 
 from streams import backoff, gate, health, sampler, timestamps
 from streams.fanout import Fanout
+from streams.health import Problem
 from streams.packet import VideoPacket
 from streams.recorder import Recorder
+from streams.redact import redact_url
 from streams.ring import Ring
 from streams.source import DecodedFrame, Source
 from streams.source_errors import SourceError, Why
@@ -27,6 +29,7 @@ from vision.frame import Frame
 log = structlog.get_logger()
 
 HEALTH_EVERY_S = 1.0
+REFUSED_WAIT_S = 20.0  # after a refused password, at least half of it: many cameras lock an account after a few tries
 FEATURES_EVERY_S = 0.115  # a little under 1/8 s, so that 10 frames a second give 8 to 10 looks
 
 
@@ -115,16 +118,17 @@ class CameraThread:
             self._connected_s = 0.0
             try:
                 self.run_once(stop)
+                continue
             except SourceError as error:
-                held_s = self._doors.clock() - self._connected_s if self._connected_s else 0.0
-                tries, wait_s = backoff.failed(tries, held_s=held_s, chance=self._doors.chance())
-                self._lost(error, wait_s)
-                stop.wait(wait_s)
-            except Exception:
+                lost = error
+            except Exception as error:
                 log.exception("camera.failed", camera=self.camera)
-                stop.wait(backoff.LONGEST_S / 6)
-        with self._parts.lock:
-            self._parts.recorder.close()
+                lost = SourceError(Why.FAILED, redact_url(self._url), type(error).__name__)
+            held_s = self._doors.clock() - self._connected_s if self._connected_s else 0.0
+            least_s = REFUSED_WAIT_S if lost.why is Why.UNAUTHORISED else 0.0
+            tries, wait_s = backoff.failed(tries, held_s=held_s, chance=self._doors.chance(), least_s=least_s)
+            self._lost(lost, wait_s)
+            stop.wait(wait_s)
 
     def run_once(self, stop: threading.Event) -> None:
         """One connection. Raises SourceError at its end, unless `stop` was set."""
@@ -133,6 +137,7 @@ class CameraThread:
             self._parts.clear.reset()
             self._parts.wall.reset()
             self._freeze = health.Freeze()
+            reordered = False
             log.info("camera.connected", camera=self.camera, width=source.info.width, height=source.info.height)
             try:
                 for packet in source.packets():
@@ -142,8 +147,11 @@ class CameraThread:
                     self._packet(packet)
                     for frame in source.decode(packet):
                         self._frame(frame)
-                    if source.b_frames:
-                        self._parts.clear.gone(Why.B_FRAMES.value, SourceError(Why.B_FRAMES, source.place).text)
+                    if source.b_frames and not reordered:
+                        reordered = True
+                        told = SourceError(Why.B_FRAMES, source.place)
+                        self._parts.clear.gone(Why.B_FRAMES.value, told.text)
+                        self.trouble(told.why.value, Problem(told.why.value, told.text, told.text_zh))
             finally:
                 self._timeline = source.timeline
 
@@ -158,27 +166,43 @@ class CameraThread:
             log.warning("camera.state", camera=self.camera, state=self._health.state.value, reason=self._health.reason)
         self._report(now_s, force=self._health.state is not before.state)
 
+    def trouble(self, code: str, problem: Problem | None) -> None:
+        """Something is wrong with this camera while its pictures come; None: no longer. From any thread."""
+        now_s = self._doors.clock()
+        with self._health_lock:
+            before = self._health.state
+            if problem is not None:
+                self._health = health.with_problem(self._health, problem, now_s)
+            elif any(known.code == code for known in self._health.problems):
+                self._health = health.without_problem(self._health, code, now_s)
+            changed = self._health.state is not before
+        if changed:
+            self._changed(now_s)
+
+    def _changed(self, now_s: float) -> None:
+        log.info("camera.state", camera=self.camera, state=self._health.state.value, reason=self._health.reason)
+        self._report(now_s, force=True)
+
     def _packet(self, packet: VideoPacket) -> None:
         parts, now_s = self._parts, self._doors.clock()
         self.counters.packets += 1
         parts.ring.append(packet)
         with parts.lock:
             parts.recorder.feed(packet)
-            trouble = parts.recorder.problem
+            problem = parts.recorder.problem
         parts.clear.push(packet.data, packet.pts_90k, packet.key, packet.captured_at_s)
         with self._health_lock:
             before = self._health.state
             self._health = health.packet(self._health, now_s)
-            if trouble is not None:
-                problem = health.Problem(trouble.code, trouble.text, trouble.text_zh)
-                self._health = health.with_problem(self._health, problem, now_s)
-            elif any(p.code in {"disk_full", "write_failed"} for p in self._health.problems):
-                for code in ("disk_full", "write_failed"):
+            for code in {"disk_full", "write_failed"} & {known.code for known in self._health.problems}:
+                if problem is None or problem.code != code:
                     self._health = health.without_problem(self._health, code, now_s)
+            if problem is not None:
+                told = Problem(problem.code, problem.text, problem.text_zh)
+                self._health = health.with_problem(self._health, told, now_s)
             changed = self._health.state is not before
         if changed:
-            log.info("camera.state", camera=self.camera, state=self._health.state.value, reason=self._health.reason)
-            self._report(now_s, force=True)
+            self._changed(now_s)
 
     def _frame(self, decoded: DecodedFrame) -> None:
         now_s = self._doors.clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from streams import fmp4
-from streams.recorder import ClipEvent
+from streams.recorder import ClipEvent, forget
 from streams.timestamps import HZ
 
 log = structlog.get_logger()
@@ -46,16 +46,20 @@ def _sha256(file: BufferedRandom) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def recover(folder: Path, cameras: Iterable[str]) -> Iterator[ClipEvent]:
+def recover(folder: Path, cameras: Iterable[str], *, on_closed: Callable[[Path], None] = forget) -> Iterator[ClipEvent]:
     """At a worker's start, before its cameras: close what a dead worker of these cameras left open, and say so.
 
     A file in which nothing plays is removed. The marker goes after the event was taken, so that none is lost in between.
+    What cannot be read or repaired is logged and left: a damaged clip keeps no camera from starting.
     """
     mine = frozenset(cameras)
     for marker in sorted(folder.glob("*.open")):
         try:
             noted = json.loads(marker.read_text())
             clip, camera, started_at_s = str(noted["clip"]), str(noted["camera"]), float(noted["started_at_s"])
+        except OSError as error:
+            log.warning("clip.marker_unreadable", file=marker.name, error=error.strerror)
+            continue
         except (ValueError, KeyError, TypeError):
             log.warning("clip.marker_unreadable", file=marker.name)  # torn while being written: its clip holds nothing yet
             clip, camera, started_at_s = marker.stem, "", 0.0
@@ -63,11 +67,17 @@ def recover(folder: Path, cameras: Iterable[str]) -> Iterator[ClipEvent]:
             continue
         path = folder / f"{marker.stem}.mp4"
         if path.exists():
-            found = repair(path)
+            try:
+                found = repair(path)
+            except OSError as error:
+                log.error("clip.not_repaired", clip=clip, camera=camera, error=error.strerror)
+                continue
             log.info("clip.recovered", clip=clip, camera=camera, seconds=round(found.seconds, 2), cut_bytes=found.cut)
             if not found.bytes:
-                path.unlink()
+                path.unlink(missing_ok=True)
             elif camera:
                 ended_at_s = started_at_s + found.seconds
                 yield ClipEvent(clip, camera, "closed", path.name, started_at_s, ended_at_s, found.bytes, found.sha256)
-        marker.unlink(missing_ok=True)
+                on_closed(marker)
+                continue
+        forget(marker)

@@ -19,6 +19,8 @@ from vision.frame import Frame
 
 log = structlog.get_logger()
 
+TELL_EVERY_S = 60.0
+
 
 class Eyes(Protocol):
     """What finds things in a frame; `vision.detector.Detector` is one."""
@@ -32,7 +34,7 @@ class Task:
 
     frame: Frame
     detect: bool
-    done: Callable[[Frame, Sequence[Detection] | None, bool], None]  # detections: None when none were asked for; failed
+    done: Callable[[Frame, Sequence[Detection] | None, str], None]  # detections: None when none were asked for; why it failed
 
 
 class Looker:
@@ -47,16 +49,17 @@ class Looker:
         self.passed_over: dict[str, int] = {}
         self.looked: dict[str, int] = {}
         self.busy_since_s: float | None = None
+        self._told_s: dict[str, float] = {}
 
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, within_s: float = 5.0) -> None:
         with self._condition:
             self._closing = True
             self._condition.notify()
         if self._thread.is_alive():
-            self._thread.join(5)
+            self._thread.join(within_s)
 
     def offer(self, task: Task) -> None:
         """Replaces this camera's waiting frame, if there is one; its turn stays, and so does its wish for the detector."""
@@ -84,19 +87,29 @@ class Looker:
             camera = task.frame.camera
             self.busy_since_s = time.monotonic()
             found: Sequence[Detection] | None = None
-            failed = False
+            failed = ""
             if task.detect:
                 try:
                     found = self._eyes.detect(task.frame)
                     self.looked[camera] = self.looked.get(camera, 0) + 1
                 except Exception as error:  # noqa: BLE001  # whatever a model's runtime raises: this camera fails closed, the rest go on
-                    failed = True
-                    log.error("detector.failed", camera=camera, error=f"{type(error).__name__}: {error}")
+                    failed = type(error).__name__
+                    if self._is_news(camera):
+                        log.error("detector.failed", camera=camera, error=f"{failed}: {error}")
             try:
                 task.done(task.frame, found, failed)
             except Exception:
-                log.exception("look.failed", camera=camera)
+                if self._is_news(camera):
+                    log.exception("look.failed", camera=camera)
             self.busy_since_s = None
+
+    def _is_news(self, camera: str) -> bool:
+        """Once a minute for each camera: a failure that comes with every frame would fill the disk with its log."""
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(camera, float("-inf")) < TELL_EVERY_S:
+            return False
+        self._told_s[camera] = now_s
+        return True
 
     def _next(self) -> Task | None:
         with self._condition:

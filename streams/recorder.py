@@ -2,13 +2,15 @@
 
 Each fragment (at most a second) is one write. `kill -9` therefore tears at most the last one; clip_recovery cuts it off at
 the next start. While a clip is written a marker file stands beside it, so that what was open is known without a database.
-A full disk ends the clip, not the camera: `problem` says so, detection goes on, and the next event tries again.
+A full disk ends the clip, not the camera: `problem` says so, detection goes on, and the next event tries again. The last of
+the disk is left to the store: decisions and their record matter more than one more clip.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from streams.packet import VideoPacket
 from streams.ring import Ring
 
 RETRY_S = 5.0  # after a failed write, how soon the next attempt may be
+RESERVE_BYTES = 64 * 1024 * 1024  # of the disk, left for what is not video
 
 log = structlog.get_logger()
 
@@ -51,9 +54,21 @@ class Problem:
     text_zh: str
 
 
+def free_bytes(folder: Path) -> int:
+    """What may still be written into the folder. Errors: OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def forget(marker: Path) -> None:
+    marker.unlink(missing_ok=True)
+
+
 class Recorder:
-    """One camera's clips. All methods are called from the camera's thread. At most one clip is open at a time:
+    """One camera's clips. Calls must not overlap (a worker holds one lock around them). At most one clip is open at a time:
     what happens while it is open extends it, so that two hazards in one picture share one clip.
+
+    `on_closed` takes away the marker of a closed clip; who sends events over a bus does it once the event is out.
     """
 
     def __init__(
@@ -67,10 +82,12 @@ class Recorder:
         max_s: float,
         on_event: Callable[[ClipEvent], None],
         opener: Callable[[Path], ClipFile] = open_new,
+        room: Callable[[Path], int] = free_bytes,
+        on_closed: Callable[[Path], None] = forget,
     ) -> None:
         self._camera, self._folder, self._ring = camera, folder, ring
         self._pre_roll_s, self._post_roll_s, self._max_s = pre_roll_s, post_roll_s, max_s
-        self._on_event, self._opener = on_event, opener
+        self._on_event, self._opener, self._room, self._on_closed = on_event, opener, room, on_closed
         self._clip: ClipWriter | None = None
         self._id = ""
         self._until_s = 0.0
@@ -106,9 +123,25 @@ class Recorder:
         self._guarded(lambda clip: clip.add(packet))
 
     def tick(self, now_s: float) -> None:
-        """Close what is over even if no packet comes any more."""
+        """Close what is over even if no packet comes, and look at the disk: `problem` is known before an event is lost."""
+        fault = self._fault()
+        if fault is not None:
+            if self.problem is None:
+                self._failed(fault, now_s)
+            self._retry_s = now_s + RETRY_S
+            self.close()
+        elif self.problem is not None and now_s >= self._retry_s:
+            self.problem = None
         if self._clip is not None and now_s > self._until_s + FRAGMENT_S:
             self.close()
+
+    def _fault(self) -> OSError | None:
+        try:
+            if self._room(self._folder) < RESERVE_BYTES:
+                return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            return error
+        return None
 
     def close(self) -> None:
         """End the open clip, if any: at its end, at a lost connection that will not go on, at shutdown."""
@@ -127,13 +160,17 @@ class Recorder:
         packets = _of_one_picture(packets)
         if not packets or now_s < self._retry_s:
             return
-        path, first = self._folder / f"{name}.mp4", packets[0]
+        name, first = self._unused(name), packets[0]
+        path = self._folder / f"{name}.mp4"
         try:
             marker = json.dumps({"clip": name, "camera": self._camera, "started_at_s": first.captured_at_s})
-            marker_of(path).write_text(marker)
+            scratch = path.with_suffix(".marker")
+            scratch.write_text(marker)
+            scratch.replace(marker_of(path))  # whole or not there: another worker may be looking for torn ones
             self._clip, self._id = ClipWriter(self._opener(path), first), name
         except OSError as error:
-            marker_of(path).unlink(missing_ok=True)
+            for left in (marker_of(path), path.with_suffix(".marker")):
+                left.unlink(missing_ok=True)
             self._failed(error, now_s)
             return
         self._until_s = min(event_at_s + self._post_roll_s, first.captured_at_s + self._max_s)
@@ -147,6 +184,11 @@ class Recorder:
         if self._guarded(write):
             self.problem = None
             self._on_event(ClipEvent(name, self._camera, "open", path.name, first.captured_at_s))
+
+    def _unused(self, name: str) -> str:
+        """The name, or with a number behind it: an event outlives its clip when that reached its longest or the disk was full."""
+        taken = (n for n in range(2, 1000) if not (self._folder / f"{name}-{n}.mp4").exists())
+        return f"{name}-{next(taken)}" if (self._folder / f"{name}.mp4").exists() else name
 
     def _guarded(self, write: Callable[[ClipWriter], None]) -> bool:
         """Run a write on the open clip. On failure cut the clip to what is whole, close it and note the problem."""
@@ -165,12 +207,11 @@ class Recorder:
         name, self._id, self._clip = self._id, "", None
         if not clip.playable:
             path.unlink(missing_ok=True)
-        else:
-            self._on_event(
-                ClipEvent(name, self._camera, "closed", path.name, clip.started_at_s, clip.ended_at_s, clip.bytes, sha256)
-            )
+            forget(marker_of(path))
+            return
+        self._on_event(ClipEvent(name, self._camera, "closed", path.name, clip.started_at_s, clip.ended_at_s, clip.bytes, sha256))
         # Last: until here a restart would find the marker and say "closed" again, which does no harm.
-        marker_of(path).unlink(missing_ok=True)
+        self._on_closed(marker_of(path))
 
     def _failed(self, error: OSError, now_s: float) -> None:
         self._retry_s = now_s + RETRY_S

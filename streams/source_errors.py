@@ -14,6 +14,7 @@ class Why(StrEnum):
     B_FRAMES = "b_frames"
     STALLED = "stalled"
     ENDED = "ended"
+    FAILED = "failed"
 
 
 _TEXTS: dict[Why, tuple[str, str]] = {
@@ -48,6 +49,10 @@ _TEXTS: dict[Why, tuple[str, str]] = {
     Why.ENDED: (
         "{place} ended the connection ({detail}).",
         "{place} 中断了连接（{detail}）。",
+    ),
+    Why.FAILED: (
+        "Callout failed on what {place} sent ({detail}). It connects again; the worker's log has the details.",
+        "Callout 处理 {place} 的数据时出错（{detail}）。正在重新连接；详情见工作进程日志。",
     ),
 }
 

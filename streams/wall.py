@@ -33,6 +33,7 @@ class Wall:
         self.cover = Cover()
         self.pixelated = 0  # frames that were pixelated whole
         self.shown = 0
+        self._height_px, self._fps = height_px, fps
         self._encoder = WallEncoder(height_px=height_px, fps=fps)
         self._key_wanted = True
         self.fanout = Fanout(on_watched=self._want_key)
@@ -56,7 +57,7 @@ class Wall:
             units = self._encoder.encode(np.asarray(own.y), np.asarray(own.u), np.asarray(own.v), pts_90k, key=key)
         except av.error.FFmpegError as error:
             log.error("wall.encoder_failed", error=error.strerror)
-            self._encoder = WallEncoder(height_px=360)
+            self._encoder = WallEncoder(height_px=self._height_px, fps=self._fps)
             self._key_wanted = True
             return
         for unit in units:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from streams.health import Problem
 from streams.looker import Looker, Task
 from streams.recorder import Recorder
 from streams.wall import Cover, Wall
@@ -24,12 +25,23 @@ from vision.watch import Watch, evidence_of, sighting
 
 log = structlog.get_logger()
 
+_BLIND = {
+    "detector_failed": (
+        "the detector fails ({why}): no hazard is seen on this camera, and its wall picture is pixelated. See the worker's log.",
+        "检测器出错（{why}）：此摄像机目前无法发现险情，墙上画面已打码。详见工作进程日志。",
+    ),
+    "look_failed": (
+        "the rules fail on this camera ({why}): no hazard is seen, and its wall picture is pixelated. See the worker's log.",
+        "此摄像机的险情规则出错（{why}）：目前无法发现险情，墙上画面已打码。详见工作进程日志。",
+    ),
+}
+
 
 class Sink(Protocol):
     """Where a worker's messages go. None of these may block."""
 
     def sighting(self, sighting: Sighting) -> None: ...
-    def clip(self, message: dict[str, Any]) -> None: ...
+    def clip(self, message: dict[str, Any], told: Callable[[], None]) -> None: ...  # `told` is called once the message is out
     def health(self, message: dict[str, Any]) -> None: ...
     def view(self, message: dict[str, Any]) -> None: ...
 
@@ -56,6 +68,7 @@ class CameraWatcher:
         thumbnails: Path,
         needs_features: bool,
         on_inferred: Callable[[], None],
+        on_trouble: Callable[[str, Problem | None], None],
     ) -> None:
         """`look` makes the rules for a picture's aspect ratio, which is known only once there is a picture."""
         self.needs_features = needs_features
@@ -63,19 +76,39 @@ class CameraWatcher:
         self._looker, self._sink = looker, sink
         self._recorder, self._recorder_lock = recorder, recorder_lock
         self._wall, self._faces, self._model_sha256 = wall, faces, model_sha256
-        self._thumbnails, self._on_inferred = thumbnails, on_inferred
+        self._thumbnails, self._on_inferred, self._on_trouble = thumbnails, on_inferred, on_trouble
         self._look: Look | None = None
         self._state: LookState | None = None
         self._size = (0, 0)
+        self._failing = False
         self._pictures: dict[tuple[str, str, int], str] = {}  # of each event: its first thumbnail
 
     def offer(self, frame: Frame, *, detect: bool) -> None:
         self._looker.offer(Task(frame, detect, self._looked_at))
 
-    def _looked_at(self, frame: Frame, found: Sequence[Detection] | None, failed: bool) -> None:
+    def _looked_at(self, frame: Frame, found: Sequence[Detection] | None, failed: str) -> None:
+        try:
+            self._look_at(frame, found, failed)
+        except Exception as error:
+            self._blind("look_failed", type(error).__name__)
+            raise  # to the looker, which logs it
+        if found is not None and self._failing:
+            self._failing = False
+            for code in _BLIND:
+                self._on_trouble(code, None)
+
+    def _blind(self, code: str, why: str) -> None:
+        """Nothing is looked for in this camera's picture: its wall pixelates, its health says so."""
+        self._failing = True
+        state = self._state
+        self._wall.cover = Cover(failed=True) if state is None else Cover(state.cover, state.inferred_at_s, failed=True)
+        english, chinese = _BLIND[code]
+        self._on_trouble(code, Problem(code, english.format(why=why), chinese.format(why=why)))
+
+    def _look_at(self, frame: Frame, found: Sequence[Detection] | None, failed: str) -> None:
         look, state = self._ready(frame)
         if failed:
-            self._wall.cover = Cover(state.cover, state.inferred_at_s, failed=True)
+            self._blind("detector_failed", failed)
         elif found is not None:
             state, looked = look.see(state, frame, found)
             self._wall.cover = Cover(state.cover, state.inferred_at_s)
@@ -89,6 +122,7 @@ class CameraWatcher:
         if self._look is None or self._state is None or self._size != (frame.width, frame.height):
             self._look = self._make_look(frame.width / frame.height)
             self._state, self._size = self._look.initial(), (frame.width, frame.height)
+            self._pictures.clear()  # the rules number their events anew
         return self._look, self._state
 
     def _tell(self, frame: Frame, looked: Looked, watch: Watch, *, boxes: bool = True) -> None:
@@ -115,10 +149,7 @@ class CameraWatcher:
         try:
             jpeg = thumbnail(frame, self._covered(frame), self._faces.detect(frame))
             digest = hashlib.sha256(jpeg).hexdigest()
-            target = self._thumbnails / f"{digest}.jpg"
-            scratch = target.with_suffix(".new")
-            scratch.write_bytes(jpeg)
-            scratch.replace(target)
+            _keep(self._thumbnails / f"{digest}.jpg", jpeg)
         except Exception as error:  # noqa: BLE001  # a full disk or a failed face model must not keep the sighting back
             log.error("thumbnail.failed", camera=self._camera, error=f"{type(error).__name__}: {error}")
             return ""
@@ -127,3 +158,14 @@ class CameraWatcher:
     def _covered(self, frame: Frame) -> Sequence[Detection]:
         """The people to cover in this very frame: looked for anew, since the last detector run may be of an older frame."""
         return self._looker.detect_now(frame)
+
+
+def _keep(target: Path, content: bytes) -> None:
+    """Whole under its name, or not there at all. Errors: OSError."""
+    scratch = target.with_suffix(".new")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(target)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise

@@ -18,10 +18,11 @@ from models.manifest import Scores
 from streams import health
 from streams.camera import CameraThread, Doors, Parts
 from streams.clip_recovery import recover
+from streams.clip_writer import ClipFile, marker_of, open_new
 from streams.fanout import Fanout
 from streams.live import FeedServer
 from streams.looker import Looker
-from streams.recorder import Recorder
+from streams.recorder import ClipEvent, Recorder, forget, free_bytes
 from streams.ring import Ring
 from streams.source import Source
 from streams.wall import Wall
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 TICK_S = 1.0
 RING_SLACK_S = 5.0  # dwell and detection come after the instant that the pre-roll counts from
+CLOSE_CAMERAS_S, CLOSE_LOOKER_S = 1.5, 1.0  # a camera that sends nothing holds its thread for seconds: it is left behind
 STUCK_AFTER_S = 15.0  # one frame in the detector for so long: the worker is wedged, and stops beating
 
 
@@ -50,12 +52,19 @@ class Folders:
     feed_socket: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """How clips come to the disk, so that tests can give a full one."""
+
+    opener: Callable[[Path], ClipFile] = open_new
+    room: Callable[[Path], int] = free_bytes
+
+
 @dataclass(slots=True)
 class _Member:
+    parts: Parts
     thread: CameraThread
     runner: threading.Thread
-    clear: Fanout
-    wall: Wall
 
 
 class Worker:
@@ -74,18 +83,21 @@ class Worker:
         open_source: Callable[..., Source] = Source.open,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        disk: Disk | None = None,
+        stuck_after_s: float = STUCK_AFTER_S,
     ) -> None:
         self._cameras, self._streams, self._folders = tuple(cameras), streams, folders
         self._eyes, self._scores, self._faces, self._sink = eyes, scores, faces, sink
         self._open_source, self._clock, self._chance = open_source, clock, chance
+        self._disk, self._stuck_after_s = disk or Disk(), stuck_after_s
         self._stop = threading.Event()
         self.looker = Looker(eyes)
         self.members: dict[str, _Member] = {}
         self._feed = FeedServer(folders.feed_socket, self._fanout)
 
     def start(self) -> None:
-        for event in recover(self._folders.clips, [camera.id for camera in self._cameras]):
-            self._sink.clip(asdict(event))
+        for event in recover(self._folders.clips, [camera.id for camera in self._cameras], on_closed=_later):
+            self._clip(event)
         for camera in self._cameras:
             self.members[camera.id] = self._member(camera)
         self.looker.start()
@@ -102,20 +114,26 @@ class Worker:
     @property
     def alive(self) -> bool:
         """False when the detector hangs in one frame: then the supervisor ends this process and starts another."""
-        return not self.looker.wedged(time.monotonic(), STUCK_AFTER_S)
+        return not self.looker.wedged(time.monotonic(), self._stuck_after_s)
 
     def close(self) -> None:
+        """Ends within seconds, also when cameras hang. Clips are closed last: until then their packets still come."""
         self._stop.set()
         self._feed.close()
+        self.looker.close(CLOSE_LOOKER_S)
+        deadline = time.monotonic() + CLOSE_CAMERAS_S
         for member in self.members.values():
-            member.runner.join(2.0)
-        self.looker.close()
+            if member.runner.ident is not None:
+                member.runner.join(max(0.0, deadline - time.monotonic()))
+        for member in self.members.values():
+            with member.parts.lock:
+                member.parts.recorder.close()
 
     def _fanout(self, camera: str, view: str) -> Fanout | None:
         member = self.members.get(camera)
         if member is None:
             return None
-        return member.wall.fanout if view == "wall" else member.clear
+        return member.parts.wall.fanout if view == "wall" else member.parts.clear
 
     def _member(self, camera: Camera) -> _Member:
         streams = self._streams
@@ -127,7 +145,10 @@ class Worker:
             pre_roll_s=streams.pre_roll_s,
             post_roll_s=streams.post_roll_s,
             max_s=streams.clip_max_s,
-            on_event=lambda event: self._sink.clip(asdict(event)),
+            on_event=self._clip,
+            opener=self._disk.opener,
+            room=self._disk.room,
+            on_closed=_later,
         )
         lock = threading.Lock()
         wall, clear = Wall(height_px=streams.wall_height_px), Fanout()
@@ -144,6 +165,7 @@ class Worker:
             thumbnails=self._folders.thumbnails,
             needs_features=any(zone.hazard == "fire" for zone in camera.zones),
             on_inferred=lambda: self._inferred(camera.id),
+            on_trouble=lambda code, problem: self._trouble(camera.id, code, problem),
         )
         doors = Doors(
             open_source=self._open_source,
@@ -151,19 +173,36 @@ class Worker:
             chance=self._chance,
             on_health=lambda state, facts: self._healthy(camera.id, state, facts),
         )
+        parts = Parts(ring, recorder, clear, wall, watcher, lock)
         thread = CameraThread(
             camera.id,
             camera.url,
-            Parts(ring, recorder, clear, wall, watcher, lock),
+            parts,
             infer_per_s=streams.infer_per_s,
             still_infer_per_s=streams.still_infer_per_s,
             doors=doors,
         )
         runner = threading.Thread(target=thread.run, args=(self._stop,), name=f"camera-{camera.id}", daemon=True)
-        return _Member(thread, runner, clear, wall)
+        return _Member(parts, thread, runner)
+
+    def _clip(self, event: ClipEvent) -> None:
+        """A closed clip's marker stays until the bus has the event: a worker that dies before says it again at its next start."""
+        marker = marker_of(self._folders.clips / event.file)
+        self._sink.clip(asdict(event), (lambda: forget(marker)) if event.state == "closed" else _nothing)
 
     def _inferred(self, camera: str) -> None:
         self.members[camera].thread.inferred += 1
 
+    def _trouble(self, camera: str, code: str, problem: health.Problem | None) -> None:
+        self.members[camera].thread.trouble(code, problem)
+
     def _healthy(self, camera: str, state: health.Health, facts: health.Facts) -> None:
         self._sink.health(json.loads(health.to_json(camera, state, facts, self._clock())))
+
+
+def _later(marker: Path) -> None:
+    """The marker goes when the sink has told of its clip."""
+
+
+def _nothing() -> None:
+    pass
