@@ -18,7 +18,8 @@ function Clip({ incident, camera, clip, url }) {
   // The box is the one of the last sighting: it is true of that moment alone.
   const nearLast = (element) => Math.abs(clip.started_at_s + element.currentTime - incident.last_seen_s) < 0.7;
   useEffect(() => setError(false), [url]);
-  return html`<div class="screen"><video ref=${setVideo} key=${url} src=${url} muted autoplay loop controls playsinline data-testid="clip-video" aria-label=${t("clip.label", { n: incident.number })}
+  return html`<div class="screen"><video ref=${setVideo} key=${url} src=${url} muted autoplay loop controls playsinline data-testid="clip-video"
+      aria-label=${t("clip.label", { n: incident.number })}
       onError=${() => setError(true)} onLoadedMetadata=${toEvent}></video>
       <${Overlay} element=${video} camera=${camera} incident=${incident} hazardAt=${nearLast} />
       ${error && html`<div class="no-picture wait"><${Icon} name="clock" /><strong>${t("clip.not_yet")}</strong></div>`}</div>
@@ -39,11 +40,15 @@ export function ClipPane({ incident, camera }) {
   const [chosen, setChosen] = useState(null);
   const held = grantFor(incident);
   const clips = incident.clips;
-  const clip = clips.find((c) => c.id === chosen) ?? clips[0];
+  const clip = clips.find((c) => c.id === chosen) ?? clips.find((c) => c.started_at_s <= incident.first_seen_s && incident.first_seen_s <= (c.ended_at_s ?? Infinity)) ?? clips[0];
   return html`<figure class=${cx("pane", held && clip && "is-clear")}>
     <figcaption><span class="pane-name">${held && clip ? t("clip") : t("picture")} · <${At} at=${incident.first_seen_s} /></span>
-      ${held && clips.length > 1 && html`<span class="segments">${clips.map((c, i) => html`<button type="button" key=${c.id} class=${cx("seg", c === clip && "on")} aria-pressed=${c === clip} onClick=${() => setChosen(c.id)}>${i + 1}</button>`)}</span>`}
-      ${clip?.state === "open" ? html`<${Chip} tone="work" icon="camera">${t("clip.recording")}<//>` : held && clip ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")}<//>` : html`<${Chip} icon="covered">${t("covered.chip")}<//>`}</figcaption>
+      ${held && clips.length > 1 && html`<span class="segments">
+        ${clips.map((c, i) => html`<button type="button" key=${c.id} class=${cx("seg", c === clip && "on")} aria-pressed=${c === clip}
+          onClick=${() => setChosen(c.id)}>${i + 1}</button>`)}</span>`}
+      ${clip?.state === "open" ? html`<${Chip} tone="work" icon="camera">${t("clip.recording")}
+        <//>` : held && clip ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")}<//>` : html`<${Chip} icon="covered">${t("covered.chip")}<//>`}
+        </figcaption>
     ${held && clip ? html`<${Clip} key=${`${clip.id}-${clip.state}`} incident=${incident} camera=${camera} clip=${clip} url=${clipUrl(held, clip)} />`
                    : html`<${CoveredPicture} incident=${incident} camera=${camera} />`}
   </figure>`;

@@ -1,6 +1,6 @@
 // What an operator does. A command shows as pending until the server has answered; the picture changes only by that answer.
 import { signal } from "@preact/signals";
-import { del, idempotencyKey, post } from "/static/lib/api.js";
+import { del, idempotencyKey, post, unsafeHeaders } from "/static/lib/api.js";
 import { serverNow_s } from "/static/lib/clock.js";
 import { t } from "/static/lib/i18n.js";
 import { toast, toastProblem } from "/static/lib/toast.js";
@@ -91,16 +91,24 @@ export const openClear = (incident) =>
     }
   });
 
+const HANG_UP_MS = 150;
+
 export async function closeClear() {
   const held = grant.value;
   grant.value = null;
   if (!held) return;
+  await new Promise((done) => { setTimeout(done, HANG_UP_MS); }); // the picture hangs up first, by itself
   try {
     await del(`/api/v1/grants/${held.grant}`);
   } catch (problem) {
     if (problem.status !== 404) toastProblem(t("failed", { what: t("clear.end") }), problem);
   }
 }
+
+/** With the page goes the grant. */
+addEventListener("pagehide", () => {
+  if (grant.value) fetch(`/api/v1/grants/${grant.value.grant}`, { method: "DELETE", headers: unsafeHeaders(), keepalive: true }).catch(() => {});
+});
 
 /** A clip's address under the grant. Clips that began after the grant was given are in it too. */
 export function clipUrl(held, clip) {

@@ -24,14 +24,16 @@ function Choices({ rows, onPick }) {
     const row = rows[Number(event.key) - 1];
     if (row && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); event.stopPropagation(); onPick(row); }
   };
-  return html`<ol class="choices" onKeyDown=${onKeyDown}>${rows.map((row, i) => html`<li key=${row.code}><button type="button" class="choice" autofocus=${i === 0}
+  return html`<ol class="choices" onKeyDown=${onKeyDown}>${rows.map((row, i) => html`<li key=${row.code}>
+    <button type="button" class="choice" autofocus=${i === 0}
     data-testid=${row.testid} onClick=${() => onPick(row)}><${Key}>${i + 1}<//><span>${row.text}</span></button></li>`)}</ol>`;
 }
 
 function Dismiss({ incident }) {
   const rows = (site.value?.dismiss_reasons ?? []).map((reason) => ({ code: reason.code, text: pickText(reason), testid: `dismiss-reason-${reason.code}` }));
   const pick1 = (row) => { done(); act(incident, "dismiss", { reason: row.code }); };
-  return html`<${Dialog} title=${t("dismiss.title", { kind: pickText(hazardText(incident.kind)), n: incident.number })} testid="dismiss-dialog" onClose=${done}>
+  return html`<${Dialog} title=${t("dismiss.title", { kind: pickText(hazardText(incident.kind)), n: incident.number })}
+      testid="dismiss-dialog" onClose=${done}>
     <p class="dim">${t("dismiss.more")}</p><${Choices} rows=${rows} onPick=${pick1} /><//>`;
 }
 
@@ -50,7 +52,8 @@ function Withdraw({ incident }) {
     close();
     withdraw(chosen, pick(chosen, "unit_name"), row.code);
   };
-  return html`<${Dialog} title=${chosen ? t("withdraw.title", { unit: pick(chosen, "unit_name") }) : t("withdraw.whom")} testid="withdraw-dialog" onClose=${close}>
+  return html`<${Dialog} title=${chosen ? t("withdraw.title", { unit: pick(chosen, "unit_name") }) : t("withdraw.whom")}
+      testid="withdraw-dialog" onClose=${close}>
     <${Choices} key=${chosen?.id ?? "whom"} rows=${rows} onPick=${take} /><//>`;
 }
 
@@ -65,7 +68,8 @@ const HELP = [["J ↓", "help.down"], ["K ↑", "help.up"], ["C", "act.confirm"]
 
 function Help() {
   return html`<${Dialog} title=${t("help.title")} testid="help" onClose=${done} wide><dl class="help">
-    ${HELP.map(([keys, text]) => html`<div key=${text}><dt>${keys.split(" ").map((key) => html`<${Key}>${key}<//>`)}</dt><dd>${t(text)}</dd></div>`)}</dl>
+    ${HELP.map(([keys, text]) => html`<div key=${text}><dt>${keys.split(" ").map((key) => html`<${Key}>${key}<//>`)}</dt><dd>${t(text)}</dd></div>`)}
+      </dl>
     <p class="dim">${t("help.scope")}</p><//>`;
 }
 

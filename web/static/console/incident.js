@@ -21,8 +21,10 @@ function Head({ incident, camera }) {
 
 function Notes({ incident }) {
   const stale = staleNote.value?.id === incident.id ? staleNote.value : null;
-  return html`${incident.alert && html`<p class="note bad" role="alert" data-testid="incident-alert"><${Icon} name="alert" />${pickText(incident.alert)}</p>`}
-    ${stale && html`<p class="note wait" role="alert" data-testid="stale-note"><${Icon} name="info" />${t("stale", { by: stale.by || "–", from: t(`state.${stale.from}`), to: t(`state.${stale.to}`) })} <${Ago} at=${stale.at_s} />
+  return html`${incident.alert && html`<p class="note bad" role="alert" data-testid="incident-alert"><${Icon} name="alert" />
+    ${pickText(incident.alert)}</p>`}
+    ${stale && html`<p class="note wait" role="alert" data-testid="stale-note"><${Icon} name="info" />
+      ${t("stale", { by: stale.by || "–", from: t(`state.${stale.from}`), to: t(`state.${stale.to}`) })} <${Ago} at=${stale.at_s} />
       <button type="button" class="btn quiet small" onClick=${() => { staleNote.value = null; }}>${t("close")}</button></p>`}`;
 }
 
@@ -30,11 +32,13 @@ export function Incident() {
   const incident = selected.value;
   const camera = selectedCamera.value;
   if (!incident) {
-    return html`<main class="panel incident"><div class="empty tall"><${Icon} name="shield" /><h1>${t("calm")}</h1><p class="dim">${t("calm.more")}</p></div></main>`;
+    return html`<main class="panel incident"><div class="empty tall"><${Icon} name="shield" /><h1>${t("calm")}</h1><p class="dim">${t("calm.more")}
+      </p></div></main>`;
   }
   return html`<main class="panel incident" key=${incident.id} data-incident=${incident.id}>
     <${Head} incident=${incident} camera=${camera} /><${Notes} incident=${incident} />
-    ${camera ? html`<div class="panes"><${LivePane} incident=${incident} camera=${camera} /><${ClipPane} incident=${incident} camera=${camera} /></div>` : html`<p class="note">${t("camera.unknown", { camera: incident.camera })}</p>`}
+    ${camera ? html`<div class="panes"><${LivePane} incident=${incident} camera=${camera} /><${ClipPane} incident=${incident} camera=${camera} />
+      </div>` : html`<p class="note">${t("camera.unknown", { camera: incident.camera })}</p>`}
     <${Actions} incident=${incident} />
     <div class="below"><${Facts} incident=${incident} camera=${camera} /><${Journal} incident=${incident} /></div>
   </main>`;

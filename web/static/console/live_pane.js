@@ -32,8 +32,10 @@ export function LivePane({ incident, camera }) {
           <${Overlay} element=${video} camera=${camera} incident=${incident} live /><//>`
       : html`<${NoPicture} health=${camera.health} />`}</div>
     <div class="pane-foot">${held
-      ? html`<span class="record">${t("clear.record")}</span><${Button} testid="clear-end" icon="covered" kind="small" hotkey="V" onClick=${closeClear}>${t("clear.end")}<//>`
-      : html`<span class="dim">${t("clear.hint")}</span><${Button} testid="clear-view" icon="eye" kind="small" hotkey="V" pending=${isPending(`grant:${incident.id}`)}
+      ? html`<span class="record">${t("clear.record")}</span>
+        <${Button} testid="clear-end" icon="covered" kind="small" hotkey="V" onClick=${closeClear}>${t("clear.end")}<//>`
+      : html`<span class="dim">${t("clear.hint")}</span><${Button} testid="clear-view" icon="eye" kind="small" hotkey="V"
+          pending=${isPending(`grant:${incident.id}`)}
           why=${allowed ? "" : t("clear.not_allowed")} onClick=${() => openClear(incident)}>${t("clear.open")}<//>`}</div>
   </figure>`;
 }

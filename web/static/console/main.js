@@ -15,7 +15,9 @@ import { listen } from "/static/console/keys.js";
 import { MapPanel } from "/static/console/map_panel.js";
 import { Queue } from "/static/console/queue.js";
 import { Recommendation } from "/static/console/recommendation.js";
-import { cameras, hazardText, incidents, loadFailed, me, may, resync, selected, site, synced_at_s, takeMessage, unacknowledged, view, whenNew } from "/static/console/store.js";
+import {
+  cameras, hazardText, incidents, loadFailed, me, may, resync, selected, site, synced_at_s, takeMessage, unacknowledged, view, whenNew,
+} from "/static/console/store.js";
 import { OfflineBanner, TopBar } from "/static/console/topbar.js";
 import { UnitsBoard } from "/static/console/units_board.js";
 import { Wall } from "/static/console/wall.js";
@@ -24,14 +26,16 @@ const HOMES = { responder: "/r", auditor: "/audit" };
 const announcement = signal("");
 let socket = null;
 
-const Failed = () => loadFailed.value && html`<div class="offline" role="alert"><${Icon} name="alert" /><span><b>${t("load.failed")}</b> ${loadFailed.value.message}</span><button type="button" class="btn small" onClick=${resync}>${t("retry")}</button></div>`;
+const Failed = () => loadFailed.value && html`<div class="offline" role="alert"><${Icon} name="alert" /><span><b>${t("load.failed")}
+  </b> ${loadFailed.value.message}</span><button type="button" class="btn small" onClick=${resync}>${t("retry")}</button></div>`;
 
 function Desk() {
   return html`<div class="desk"><${Queue} /><${Incident} /><aside class="side"><${MapPanel} /><${Recommendation} /><${UnitsBoard} /></aside></div>`;
 }
 
 function App() {
-  return html`<${TopBar} /><div class="banners"><${OfflineBanner} retry=${() => socket?.retry()} synced_at_s=${synced_at_s.value} /><${Failed} /></div>
+  return html`<${TopBar} /><div class="banners"><${OfflineBanner} retry=${() => socket?.retry()} synced_at_s=${synced_at_s.value} /><${Failed} />
+    </div>
     ${view.value === "wall" ? html`<${Wall} />` : html`<${Desk} />`}
     <${Dialogs} /><${Toasts} /><p class="only-heard" role="alert" aria-live="assertive" data-testid="announcement">${announcement.value}</p>`;
 }

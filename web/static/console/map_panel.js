@@ -19,7 +19,9 @@ export const flyTo = (lonLat) => view.peek()?.map.easeTo({ center: lonLat, zoom:
 /** The ways to draw: of those who are sent, else of the one who would be. */
 function routes(incident) {
   if (!incident || FINISHED.has(incident.state)) return [];
-  const sent = activeAssignments(incident).filter((a) => a.route?.length > 1 && a.state !== "on_scene").map((a) => ({ route: a.route, eta_s: a.eta_s, planned: a.state === "offered", colour: a.state === "offered" ? C.wait : C.work }));
+  const sent = activeAssignments(incident)
+    .filter((a) => a.route?.length > 1 && a.state !== "on_scene")
+    .map((a) => ({ route: a.route, eta_s: a.eta_s, planned: a.state === "offered", colour: a.state === "offered" ? C.wait : C.work }));
   if (sent.length || activeAssignments(incident).length) return sent;
   const would = recommendation.value?.id === incident.id ? toSend() : null;
   return would?.route?.length > 1 ? [{ route: would.route, eta_s: would.eta_s, planned: true, colour: C.accent }] : [];
@@ -27,17 +29,50 @@ function routes(incident) {
 
 const isOpen = (i) => !FINISHED.has(i.state);
 
+function incidentPoint(i, chosen) {
+  const on = i.id === chosen?.id;
+  return point(i.place.lon, i.place.lat, {
+    id: i.id,
+    icon: `hazard-${i.kind}-${incidentTone(i.state)[0]}`,
+    size: on ? 1.1 : 0.8,
+    order: on ? 1 : 0,
+    opacity: on || !chosen ? 1 : 0.75,
+    name: on ? pickText(hazardText(i.kind)) : "",
+  });
+}
+
+/** Where a unit was last heard of; pale at its base when it has not said where it is. */
+function unitPoint(u, chosen) {
+  return point(u.position?.lon ?? u.base[1], u.position?.lat ?? u.base[0], {
+    id: u.id,
+    icon: `unit-${u.mode}-${doing(u).tone || "done"}`,
+    opacity: u.position ? 1 : 0.5,
+    order: chosen && u.committed_to === chosen.id ? 1 : 0,
+    name: pick(u),
+  });
+}
+
+function placeCircle({ place, state }) {
+  return circle(place.lat, place.lon, Math.max(4, 2 * place.sigma_m), { colour: C[incidentTone(state)[0]] ?? C.bad });
+}
+
+function etaLabel(way) {
+  const [lon, lat] = midway(way.route);
+  return point(lon, lat, { text: t("eta", { d: duration(way.eta_s) }) });
+}
+
 function paint(map) {
   const incident = selected.value;
   const ways = routes(incident);
   const onMap = [...incidents.value.values()].filter((i) => isOpen(i) || i.id === incident?.id);
-  map.set("footprints", [...cameras.value.values()].map((c) => { const f = footprint(c); f.properties.on = c.id === incident?.camera; return f; }));
-  map.set("cameras", [...cameras.value.values()].map((c) => point(c.position[1], c.position[0], { id: c.id, icon: `camera-${healthTone(c.health?.state)[0]}` })));
-  map.set("places", incident ? [circle(incident.place.lat, incident.place.lon, Math.max(4, 2 * incident.place.sigma_m), { colour: C[incidentTone(incident.state)[0]] ?? C.bad })] : []);
-  map.set("incidents", onMap.map((i) => point(i.place.lon, i.place.lat, { id: i.id, icon: `hazard-${i.kind}-${incidentTone(i.state)[0]}`, size: i.id === incident?.id ? 1.1 : 0.8, order: i.id === incident?.id ? 1 : 0, opacity: i.id === incident?.id || !incident ? 1 : 0.75, name: i.id === incident?.id ? pickText(hazardText(i.kind)) : "" })));
-  map.set("units", [...units.value.values()].filter((u) => u.position && u.state !== "off_duty").map((u) => point(u.position.lon, u.position.lat, { id: u.id, icon: `unit-${u.mode}-${doing(u).tone || "done"}`, name: pick(u), order: u.committed_to === incident?.id ? 1 : 0 })));
+  const cams = [...cameras.value.values()];
+  map.set("footprints", cams.map((c) => footprint(c, c.id === incident?.camera)));
+  map.set("cameras", cams.map((c) => point(c.position[1], c.position[0], { id: c.id, icon: `camera-${healthTone(c.health?.state)[0]}` })));
+  map.set("places", incident ? [placeCircle(incident)] : []);
+  map.set("incidents", onMap.map((i) => incidentPoint(i, incident)));
+  map.set("units", [...units.value.values()].filter((u) => u.state !== "off_duty" || u.committed_to).map((u) => unitPoint(u, incident)));
   map.set("routes", ways.map((w) => line(w.route, { planned: w.planned, colour: w.colour })));
-  map.set("labels", ways.filter((w) => w.eta_s != null).map((w) => { const [x, y] = midway(w.route); return point(x, y, { text: t("eta", { d: duration(w.eta_s) }) }); }));
+  map.set("labels", ways.filter((w) => w.eta_s != null).map(etaLabel));
 }
 
 /** What to look at: the incident and the ways to it, or the camera's surroundings. */

@@ -10,10 +10,11 @@ import { Ago, Button, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
 import { isPending, offer } from "/static/console/commands.js";
 import { choosing, startChoosing, stopChoosing } from "/static/console/dialogs.js";
-import { nextStep, whyNot } from "/static/console/actions.js";
+import { whyNot } from "/static/console/actions.js";
 import { may, selected, units } from "/static/console/store.js";
 
 const REFRESH_S = 10;
+const SOON_MS = 700;
 
 /** {id, data} or {id, problem} of the chosen incident. */
 export const recommendation = signal(null);
@@ -52,6 +53,17 @@ effect(() => {
 });
 setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_S * 1000);
 
+let freeBefore = "";
+let soon = 0;
+/** A unit that comes free or is taken changes the answer. */
+effect(() => {
+  const free = [...units.value.values()].map((u) => `${u.id}${u.state}${u.committed_to ?? ""}`).join();
+  if (free === freeBefore) return;
+  freeBefore = free;
+  clearTimeout(soon);
+  soon = setTimeout(refresh, SOON_MS);
+});
+
 export async function send() {
   const incident = selected.value;
   const candidate = toSend();
@@ -77,12 +89,23 @@ function Candidate({ candidate: c, on }) {
   const inChoice = choosing.value && on;
   useEffect(() => { if (inChoice) { ref.current.focus(); ref.current.scrollIntoView({ block: "nearest" }); } }, [inChoice]);
   const advised = current().chosen.includes(c.unit);
-  return html`<li><button type="button" ref=${ref} role="radio" aria-checked=${on} aria-disabled=${c.suitable ? null : "true"} data-testid=${`candidate-${c.unit}`}
+  return html`<li role="none"><button type="button" ref=${ref} role="radio" aria-checked=${on} aria-disabled=${c.suitable ? null : "true"}
+      data-testid=${`candidate-${c.unit}`}
       class=${cx("candidate", on && "on", !c.suitable && "passed")} onClick=${() => { if (c.suitable) chosenUnit.value = c.unit; }}>
     <span class="rank num">${c.suitable ? c.rank : html`<${Icon} name="x" title=${t("passed_over")} />`}</span>
-    <span class="candidate-main"><span class="candidate-name"><${Icon} name=${unit?.mode ?? "foot"} /><b>${pick(c)}</b>${advised && html`<${Chip} tone="accent" icon="check">${t("recommended")}<//>`}</span>
+    <span class="candidate-main"><span class="candidate-name"><${Icon} name=${unit?.mode ?? "foot"} /><b>${pick(c)}</b>${advised && html`<${Chip}
+        tone="accent" icon="check">${t("recommended")}<//>`}</span>
       <span class="reasons">${c.reasons.map((reason) => html`<span key=${reason.code}>${pickText(reason)}</span>`)}</span></span>
     <span class="candidate-eta"><b class="num">${c.eta_s == null ? "–" : duration(c.eta_s)}</b><span class="dim num">${distance(c.distance_m)}</span></span></button></li>`;
+}
+
+function Footer({ incident, data, best, why }) {
+  const sent = activeAssignments(incident).length;
+  const wanted = choosing.value === incident.id || sent < data.needed.count;
+  return html`<footer>
+    <span class="dim">${why || (sent ? t("sent_already", { n: sent, of: data.needed.count }) : html`<${Ago} at=${data.computed_at_s} />`)}</span>
+    <${Button} testid="send" icon="send" kind=${!why && wanted ? "primary" : ""} hotkey=${choosing.value ? "Enter" : undefined}
+      pending=${isPending(`offer:${incident.id}`)} why=${why} onClick=${send}>${t("send_to", { unit: pick(best) })}<//></footer>`;
 }
 
 export function Recommendation() {
@@ -91,21 +114,25 @@ export function Recommendation() {
   if (!incident || FINISHED.has(incident.state)) return null;
   const data = entry?.data;
   const best = toSend();
+  const lacking = data && !best && data.candidates.length > 0 && activeAssignments(incident).length < data.needed.count;
   const why = whyNot(incident, "dispatch");
   const onKeyDown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) { event.preventDefault(); event.stopPropagation(); startChoosing(incident); move(step); }
     if (event.key === "Enter" && event.target.matches(".candidate")) { event.preventDefault(); event.stopPropagation(); if (!why) send(); }
   };
-  return html`<section class=${cx("panel recommendation", choosing.value === incident.id && "choosing")} aria-label=${t("recommendation")} data-testid="recommendation">
-    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">${t("needed", { n: data.needed.count, skills: listed(data.needed.skills.map((s) => word("skill", s))) || t("skill.any") })}</span>`}</header>
+  return html`<section class=${cx("panel recommendation", choosing.value === incident.id && "choosing")} aria-label=${t("recommendation")}
+      data-testid="recommendation">
+    <header class="panel-head"><h2>${t("recommendation")}</h2>${data && html`<span class="dim">
+      ${t("needed", { n: data.needed.count, skills: listed(data.needed.skills.map((s) => word("skill", s))) || t("skill.any") })}</span>`}</header>
     ${entry?.problem && html`<p class="note wait"><${Icon} name="alert" />${entry.problem.message}</p>`}
     ${data?.router === "great_circle_degraded" && html`<p class="note wait"><${Icon} name="alert" />${t("router.degraded")}</p>`}
+    ${lacking && html`<p class="note wait" data-testid="no-unit"><${Icon} name="alert" />
+      ${t("recommendation.none")}</p>`}
     ${data && (data.candidates.length ? html`<ol class="candidates" role="radiogroup" aria-label=${t("recommendation")} onKeyDown=${onKeyDown}>
         ${data.candidates.map((c) => html`<${Candidate} key=${c.unit} candidate=${c} on=${best?.unit === c.unit} />`)}</ol>`
       : html`<div class="empty"><${Icon} name="alert" /><p>${t("recommendation.none")}</p></div>`)}
-    ${data && best && html`<footer><span class="dim">${why || (activeAssignments(incident).length ? t("sent_already", { n: activeAssignments(incident).length }) : html`<${Ago} at=${data.computed_at_s} />`)}</span>
-      <${Button} testid="send" icon="send" kind=${!why && (choosing.value === incident.id || nextStep(incident) === "dispatch") ? "primary" : ""} hotkey=${choosing.value ? "Enter" : undefined} pending=${isPending(`offer:${incident.id}`)} why=${why} onClick=${send}>${t("send_to", { unit: pick(best) })}<//></footer>`}
+    ${data && best && html`<${Footer} incident=${incident} data=${data} best=${best} why=${why} />`}
     ${!entry && html`<div class="empty"><${Icon} name="spinner" /><p>${t("recommendation.computing")}</p></div>`}
   </section>`;
 }

@@ -32,14 +32,17 @@ function Row({ unit }) {
     <button type="button" class="unit-name" title=${t("unit.show")} onClick=${() => unit.position && flyTo([unit.position.lon, unit.position.lat])}><${Icon} name=${unit.mode} title=${t(`mode.${unit.mode}`)} />
       <span><b>${pick(unit)}</b><span class="dim">${[t(`tier.${unit.tier}`), ...unit.skills.map((s) => word("skill", s))].join(" · ")}</span></span></button>
     <span class="unit-state"><${Chip} tone=${tone} icon=${icon}>${says}<//>
-      ${unit.committed_to && !here && html`<button type="button" class="link num" onClick=${() => select(unit.committed_to)}>${incident ? t("number", { n: incident.number }) : t("unit.elsewhere")}</button>`}
-      ${unit.position && serverNow_s() - unit.position.at_s > OLD_POSITION_S && html`<span class="dim"><${Ago} at=${unit.position.at_s} /></span>`}</span></li>`;
+      ${unit.committed_to && !here && html`<button type="button" class="link num" onClick=${() => select(unit.committed_to)}>
+        ${incident ? t("number", { n: incident.number }) : t("unit.elsewhere")}</button>`}
+      ${unit.position && serverNow_s() - unit.position.at_s > OLD_POSITION_S && html`<span class="dim"><${Ago} at=${unit.position.at_s} /></span>`}
+        </span></li>`;
 }
 
 export function UnitsBoard() {
   const rank = (u) => (u.committed_to === selectedId.value && u.committed_to ? -2 : u.committed_to ? -1 : ORDER.indexOf(u.state));
   const rows = [...units.value.values()].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
   const free = rows.filter((u) => u.state === "available" && !u.committed_to).length;
-  return html`<section class="panel units" aria-label=${t("units")}><header class="panel-head"><h2>${t("units")}</h2><span class="dim num">${t("units.free", { n: free, all: rows.length })}</span></header>
+  return html`<section class="panel units" aria-label=${t("units")}><header class="panel-head"><h2>${t("units")}</h2><span class="dim num">
+    ${t("units.free", { n: free, all: rows.length })}</span></header>
     <ul>${rows.map((unit) => html`<${Row} key=${unit.id} unit=${unit} />`)}</ul></section>`;
 }

@@ -28,13 +28,18 @@ function Tile({ camera }) {
   const alarm = here.some((i) => WAITING_FOR_US.has(i.state));
   const incident = here[0];
   const open = () => { if (incident) { select(incident.id); view.value = "desk"; } };
-  return html`<article ref=${ref} class=${cx("tile", alarm && "alarm")} data-testid=${`tile-${camera.id}`} data-health=${camera.health?.state ?? "unknown"}>
-    <header><b>${pick(camera)}</b><${HealthChip} health=${camera.health} />${camera.health?.since_s && html`<span class="dim"><${Ago} at=${camera.health.since_s} /></span>`}</header>
+  return html`<article ref=${ref} class=${cx("tile", alarm && "alarm")}
+      data-testid=${`tile-${camera.id}`} data-health=${camera.health?.state ?? "unknown"}>
+    <header><b>${pick(camera)}</b><${HealthChip} health=${camera.health} />${camera.health?.since_s && html`<span class="dim">
+      <${Ago} at=${camera.health.since_s} /></span>`}</header>
     <div class="screen">${shows(camera.health) && may("live.wall")
-      ? seen && html`<${LiveView} url=${`/whep/wall/${encodeURIComponent(camera.id)}`} label=${t("live.label", { camera: pick(camera) })} testid=${`wall-video-${camera.id}`} onVideo=${setVideo}>
+      ? seen && html`<${LiveView} url=${`/whep/wall/${encodeURIComponent(camera.id)}`} label=${t("live.label", { camera: pick(camera) })}
+          testid=${`wall-video-${camera.id}`} onVideo=${setVideo}>
           <${Overlay} element=${video} camera=${camera} incident=${incident} live /><//>`
       : html`<${NoPicture} health=${camera.health} />`}</div>
-    ${incident && html`<button type="button" class="tile-incident" onClick=${open}><${Chip} tone=${incidentTone(incident.state)[0]} icon=${incident.kind}>${pickText(hazardText(incident.kind))} · ${t(`state.${incident.state}`)}<//></button>`}
+    ${incident && html`<button type="button" class="tile-incident" onClick=${open}>
+      <${Chip} tone=${incidentTone(incident.state)[0]} icon=${incident.kind}>${pickText(hazardText(incident.kind))} · ${t(`state.${incident.state}`)}
+      <//></button>`}
   </article>`;
 }
 
@@ -42,6 +47,7 @@ export function Wall() {
   const rows = [...cameras.value.values()].sort((a, b) => a.id.localeCompare(b.id));
   const working = rows.filter((c) => shows(c.health)).length;
   const columns = rows.length <= 1 ? 1 : rows.length <= 4 ? 2 : rows.length <= 9 ? 3 : 4;
-  return html`<main class="panel wall" aria-label=${t("wall")}><header class="panel-head"><h2>${t("wall")}</h2><${Chip} icon="covered">${t("covered.chip")}<//><span class="dim num">${t("wall.working", { n: working, all: rows.length })}</span></header>
+  return html`<main class="panel wall" aria-label=${t("wall")}><header class="panel-head"><h2>${t("wall")}</h2><${Chip} icon="covered">
+    ${t("covered.chip")}<//><span class="dim num">${t("wall.working", { n: working, all: rows.length })}</span></header>
     <div class=${`tiles cols-${columns}`}>${rows.map((camera) => html`<${Tile} key=${camera.id} camera=${camera} />`)}</div></main>`;
 }

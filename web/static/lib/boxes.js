@@ -8,6 +8,7 @@ const RELEVANT = {
   stopped_vehicle: ["car", "truck", "bus", "motorcycle", "bicycle", "train"],
   fire: ["fire", "smoke"],
 };
+const MOST_NAMED = 3; // more words than that would hide the picture
 const COLOURS = { plain: "#9fd0ff", unacknowledged: "#ff6b63", known: "#ffc24d", zone: "#ffc24d" };
 
 /** Where the picture lies inside the element: {x, y, w, h} in CSS pixels. */
@@ -60,11 +61,12 @@ function label(ctx, text, x, y, colour, font) {
   ctx.font = `600 ${font}px system-ui, "Noto Sans CJK SC", sans-serif`;
   const w = ctx.measureText(text).width + font * 0.7;
   const top = Math.max(0, y - font * 1.45);
+  const left = Math.max(0, Math.min(x, ctx.canvas.clientWidth - w)); // never cut off at the edge
   ctx.fillStyle = colour;
-  ctx.fillRect(x, top, w, font * 1.45);
+  ctx.fillRect(left, top, w, font * 1.45);
   ctx.fillStyle = "#0a0e13";
   ctx.textBaseline = "middle";
-  ctx.fillText(text, x + font * 0.35, top + font * 0.76);
+  ctx.fillText(text, left + font * 0.35, top + font * 0.76);
 }
 
 function rectangle(ctx, rect, [x1, y1, x2, y2], colour, width) {
@@ -102,10 +104,11 @@ export function draw(canvas, picture, scene) {
     ctx.globalAlpha = 1;
   }
   ctx.setLineDash([]);
+  const named = (scene.boxes ?? []).filter((box) => isHazard(box, scene.incident, scene.zone)).length <= MOST_NAMED;
   for (const box of scene.boxes ?? []) {
     const hazard = isHazard(box, scene.incident, scene.zone);
     rectangle(ctx, rect, box.slice(2, 6), hazard ? alarm : COLOURS.plain, font * (hazard ? 0.22 : 0.12));
-    if (hazard) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)}`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, alarm, font);
+    if (hazard && named) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)}`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, alarm, font);
   }
   if (scene.hazardBox) {
     rectangle(ctx, rect, scene.hazardBox, alarm, font * 0.22);

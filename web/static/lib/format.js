@@ -25,6 +25,8 @@ export function countdown(seconds) {
   return `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
+export const age = (at_s) => coarse(Math.max(0, now_s.value - at_s));
+
 export const ago = (at_s) => {
   const s = now_s.value - at_s;
   return s < 2 ? t("time.now") : t("time.ago", { d: coarse(s) });

@@ -2,7 +2,6 @@
 import { h, render } from "preact";
 import htm from "htm";
 
-
 export const html = htm.bind(h);
 
 /** Puts a component in the page's place, in lieu of what stood there while it loaded. */

@@ -23,12 +23,12 @@ export function circle(lat, lon, metres, properties) {
 }
 
 /** What a camera sees: its calibrated footprint, else a wedge along its heading. */
-export function footprint(camera) {
+export function footprint(camera, on) {
   const [lat, lon] = camera.position;
   const ring = camera.footprint?.length
     ? camera.footprint.map(([y, x]) => [x, y])
     : [[lon, lat], ...[-1, -0.5, 0, 0.5, 1].map((k) => offset(lat, lon, camera.heading_deg + k * VIEW_HALF_ANGLE_DEG, VIEW_RANGE_M))];
-  return feature({ type: "Polygon", coordinates: [[...ring, ring[0]]] }, { id: camera.id, known: Boolean(camera.footprint?.length) });
+  return feature({ type: "Polygon", coordinates: [[...ring, ring[0]]] }, { id: camera.id, on });
 }
 
 /** The middle of a line, by length. */

@@ -11,23 +11,55 @@ setWorkerUrl(URL.createObjectURL(new Blob([`import ${JSON.stringify(WORKER)};`],
 const SOURCES = ["footprints", "places", "routes", "cameras", "units", "incidents", "labels"];
 /** Letters and icons grow with the page's: maps count in pixels, pages in rem. */
 const scale = () => Math.max(1, Math.min(2, parseFloat(getComputedStyle(document.documentElement).fontSize) / 14.5));
-const symbol = (source, k, extra = {}) => ({ id: source, type: "symbol", source, layout: { "icon-image": ["get", "icon"], "icon-size": ["*", k, ["coalesce", ["get", "size"], 0.85]], "icon-allow-overlap": true, "icon-ignore-placement": true, "symbol-sort-key": ["coalesce", ["get", "order"], 0],
-  "text-field": ["coalesce", ["get", "name"], ""], "text-font": MAP_FONT, "text-size": 12 * k, "text-anchor": "top", "text-offset": [0, 1.1], "text-optional": true, ...extra },
-  paint: { "icon-opacity": ["coalesce", ["get", "opacity"], 1], "text-color": "#dbe5ee", "text-halo-color": C.halo, "text-halo-width": 1.8 } });
+const ROUND = { "line-cap": "round", "line-join": "round" };
+
+const symbol = (source, k, extra = {}) => ({
+  id: source,
+  type: "symbol",
+  source,
+  layout: {
+    "icon-image": ["get", "icon"],
+    "icon-size": ["*", k, ["coalesce", ["get", "size"], 0.85]],
+    "icon-allow-overlap": true,
+    "icon-ignore-placement": true,
+    "symbol-sort-key": ["coalesce", ["get", "order"], 0],
+    "text-field": ["coalesce", ["get", "name"], ""],
+    "text-font": MAP_FONT,
+    "text-size": 12 * k,
+    "text-anchor": "top",
+    "text-offset": [0, 1.1],
+    "text-optional": true,
+    ...extra,
+  },
+  paint: { "icon-opacity": ["coalesce", ["get", "opacity"], 1], "text-color": "#dbe5ee", "text-halo-color": C.halo, "text-halo-width": 1.8 },
+});
+
+const fill = (id, paint) => ({ id, type: "fill", source: id, paint });
+const stroke = (id, source, paint, rest = {}) => ({ id, type: "line", source, paint, ...rest });
 
 const layers = (k) => [
-  { id: "footprints", type: "fill", source: "footprints", paint: { "fill-color": C.accent, "fill-opacity": ["case", ["get", "on"], 0.22, 0.07] } },
-  { id: "footprint-edges", type: "line", source: "footprints", paint: { "line-color": C.accent, "line-opacity": ["case", ["get", "on"], 0.7, 0.2], "line-width": 1, "line-dasharray": [2, 2] } },
-  { id: "places", type: "fill", source: "places", paint: { "fill-color": ["get", "colour"], "fill-opacity": 0.16 } },
-  { id: "place-edges", type: "line", source: "places", paint: { "line-color": ["get", "colour"], "line-width": 1.6 } },
-  { id: "route-casing", type: "line", source: "routes", layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": "#04080c", "line-width": 8 * k, "line-opacity": 0.8 } },
-  { id: "routes", type: "line", source: "routes", filter: ["!", ["get", "planned"]], layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4.5 * k } },
-  { id: "routes-planned", type: "line", source: "routes", filter: ["get", "planned"], layout: { "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": 4 * k, "line-dasharray": [1.6, 1.1] } },
+  fill("footprints", { "fill-color": C.accent, "fill-opacity": ["case", ["get", "on"], 0.22, 0.07] }),
+  stroke("footprint-edges", "footprints", {
+    "line-color": C.accent, "line-opacity": ["case", ["get", "on"], 0.7, 0.2], "line-width": 1, "line-dasharray": [2, 2],
+  }),
+  fill("places", { "fill-color": ["get", "colour"], "fill-opacity": 0.16 }),
+  stroke("place-edges", "places", { "line-color": ["get", "colour"], "line-width": 1.6 }),
+  stroke("route-casing", "routes", { "line-color": "#04080c", "line-width": 8 * k, "line-opacity": 0.8 }, { layout: ROUND }),
+  stroke("routes", "routes", { "line-color": ["get", "colour"], "line-width": 4.5 * k }, { layout: ROUND, filter: ["!", ["get", "planned"]] }),
+  stroke("routes-planned", "routes", { "line-color": ["get", "colour"], "line-width": 4 * k, "line-dasharray": [1.6, 1.1] }, { filter: ["get", "planned"] }),
   symbol("cameras", k, { "icon-size": ["interpolate", ["linear"], ["zoom"], 12, 0.45 * k, 16, 0.75 * k] }),
   symbol("units", k),
   symbol("incidents", k),
-  { id: "labels", type: "symbol", source: "labels", layout: { "text-field": ["get", "text"], "text-font": MAP_FONT, "text-size": 14 * k, "text-allow-overlap": true, "text-padding": 6, "text-anchor": "bottom", "text-offset": [0, -0.4] },
-    paint: { "text-color": "#ffffff", "text-halo-color": "#0a2340", "text-halo-width": 3 } },
+  {
+    id: "labels",
+    type: "symbol",
+    source: "labels",
+    layout: {
+      "text-field": ["get", "text"], "text-font": MAP_FONT, "text-size": 14 * k, "text-allow-overlap": true, "text-padding": 6,
+      "text-anchor": "bottom", "text-offset": [0, -0.4],
+    },
+    paint: { "text-color": "#ffffff", "text-halo-color": "#0a2340", "text-halo-width": 3 },
+  },
 ];
 
 /** @returns {set(source, features), fit(points, options), map, remove()} */
@@ -49,6 +81,7 @@ export function makeMap(container, { site, kinds, onPick, compact = false }) {
   if (!compact) map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-left");
   const waiting = new Map();
+  const drawn = new Map();
   let ready = false;
   map.on("load", () => {
     addBadges(map, kinds);
@@ -67,6 +100,9 @@ export function makeMap(container, { site, kinds, onPick, compact = false }) {
   return {
     map,
     set(source, features) {
+      const text = JSON.stringify(features);
+      if (drawn.get(source) === text) return; // drawing the same again makes the letters flicker
+      drawn.set(source, text);
       if (ready) map.getSource(source).setData(collection(features));
       else waiting.set(source, features);
     },

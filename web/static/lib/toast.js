@@ -5,7 +5,6 @@ import { t } from "/static/lib/i18n.js";
 import { Icon } from "/static/lib/icons.js";
 
 const STAY_MS = 6000;
-const MOST = 4;
 const toasts = signal([]);
 let last = 0;
 
@@ -13,7 +12,8 @@ const drop = (id) => { toasts.value = toasts.value.filter((toast) => toast.id !=
 
 export function toast(text, { tone = "info", detail = "" } = {}) {
   const id = ++last;
-  toasts.value = [...toasts.value.filter((other) => other.text !== text || other.detail !== detail), { id, text, detail, tone }].slice(-MOST);
+  const kept = toasts.value.filter((other) => other.tone === "bad" && (other.text !== text || other.detail !== detail)).slice(-2);
+  toasts.value = [...kept, { id, text, detail, tone }]; // the newest, under failures that nobody has put away
   if (tone !== "bad") setTimeout(() => drop(id), STAY_MS);
 }
 

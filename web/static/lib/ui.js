@@ -1,14 +1,15 @@
 // Small parts that every page shares.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
-import { ago, clock, dateTime, utc } from "/static/lib/format.js";
+import { age, ago, clock, dateTime, utc } from "/static/lib/format.js";
 import { lang, setLang, t } from "/static/lib/i18n.js";
 import { Icon } from "/static/lib/icons.js";
 
 const iso = (at_s) => new Date(at_s * 1000).toISOString();
 
-/** "12 s ago", ticking; the local and UTC time on hover. */
-export const Ago = ({ at }) => (at == null ? null : html`<time class="num" datetime=${iso(at)} title=${`${dateTime(at)} · ${utc(at)}`}>${ago(at)}</time>`);
+/** "12 s ago", ticking; the local and UTC time on hover. `short` leaves out "ago" where the place says it. */
+export const Ago = ({ at, short = false }) => (at == null ? null : html`<time class="num" datetime=${iso(at)}
+    title=${`${dateTime(at)} · ${utc(at)}`}>${short ? age(at) : ago(at)}</time>`);
 
 /** A local clock time; UTC on hover. */
 export const At = ({ at, date = false }) =>
@@ -30,7 +31,7 @@ export const Chip = ({ tone = "", icon, children, title, testid }) =>
 
 export function LanguageToggle() {
   const next = lang.value === "en" ? "zh" : "en";
-  return html`<button type="button" class="btn quiet" data-testid="language" lang=${next === "zh" ? "zh-CN" : "en"} aria-label=${t("lang.switch")}
+  return html`<button type="button" class="btn quiet" data-testid="language" lang=${next === "zh" ? "zh-CN" : "en"} title=${t("lang.switch")}
     onClick=${() => setLang(next)}><${Icon} name="globe" /><span>${next === "zh" ? "中文" : "English"}</span></button>`;
 }
 

@@ -7,7 +7,7 @@ import { lang, pick, pickText, t, word } from "/static/lib/i18n.js";
 import { incidentTone } from "/static/lib/phases.js";
 import { Button, Chip, LanguageToggle } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
-import { Details, Watched } from "/static/pages/audit_parts.js";
+import { Details, meanwhile, viewings, Watched } from "/static/pages/audit_parts.js";
 
 const me = signal(null);
 const site = signal(null);
@@ -17,6 +17,10 @@ const chosen = signal(new URLSearchParams(location.search).get("incident"));
 const record = signal(null); // {entries, verified, verdict}
 const problem = signal(null);
 const wanted = signal("");
+const whole = signal(null); // auditors: the whole record's entries, for who watched the camera meanwhile
+const everything = signal(false);
+const REPEATED = "sighting.joined";
+const WHOLE_LIMIT = 5000;
 
 const kindText = (kind) => pickText(site.value?.hazards?.find((h) => h.kind === kind) ?? { en: kind, zh: kind });
 const cameraName = (id) => pick(cameras.value.get(id) ?? { name: id });
@@ -35,6 +39,7 @@ async function open(id) {
   try {
     const answer = await get(id ? `/api/v1/audit?incident=${encodeURIComponent(id)}` : "/api/v1/audit");
     if (chosen.value === id) record.value = answer;
+    if (me.value.role === "auditor") whole.value = (await get(`/api/v1/audit?limit=${WHOLE_LIMIT}`)).entries;
   } catch (failure) {
     problem.value = failure;
   }
@@ -43,41 +48,60 @@ async function open(id) {
 function Picker() {
   return html`<nav class="panel picker" aria-label=${t("audit.pick")}><header class="panel-head"><h2>${t("audit.pick")}</h2></header>
     <label class="search"><span class="only-heard">${t("audit.search")}</span><input type="search" placeholder=${t("audit.search")} value=${wanted.value} onInput=${(event) => { wanted.value = event.target.value; }} data-testid="audit-search" /></label>
-    <ol class="rows">${me.value?.role === "auditor" && html`<li><button type="button" class=${cx("row", !chosen.value && "on")} onClick=${() => open(null)} data-testid="audit-everything"><span class="row-main"><b>${t("audit.everything")}</b></span></button></li>`}
-    ${listed.value.map((i) => { const [tone, icon] = incidentTone(i.state); return html`<li key=${i.id}><button type="button" class=${cx("row", i.id === chosen.value && "on")} aria-current=${i.id === chosen.value ? "true" : null} data-testid="audit-incident" data-incident=${i.id} onClick=${() => open(i.id)}>
+    <ol class="rows">${me.value?.role === "auditor" && html`<li>
+      <button type="button" class=${cx("row", !chosen.value && "on")} onClick=${() => open(null)} data-testid="audit-everything">
+      <span class="row-main"><b>${t("audit.everything")}</b></span></button></li>`}
+    ${listed.value.map((i) => { const [tone, icon] = incidentTone(i.state); return html`<li key=${i.id}>
+      <button type="button" class=${cx("row", i.id === chosen.value && "on")} aria-current=${i.id === chosen.value ? "true" : null}
+        data-testid="audit-incident" data-incident=${i.id} onClick=${() => open(i.id)}>
       <span class="row-main"><span class="row-title"><${Icon} name=${i.kind} /><b>${kindText(i.kind)}</b><span class="dim num">${t("number", { n: i.number })}</span></span><span class="row-where">${cameraName(i.camera)}</span>
       <span class="row-foot"><${Chip} tone=${tone} icon=${icon}>${t(`state.${i.state}`)}<//><span class="dim num">${dateTime(i.opened_at_s)}</span></span></span></button></li>`; })}</ol></nav>`;
 }
 
 function Verdict() {
   const { verified, verdict, entries } = record.value;
-  return html`<p class=${cx("verdict", verified ? "good" : "bad")} role="status" data-testid="audit-verified" data-verified=${verified}><${Icon} name=${verified ? "shield" : "alert"} />
+  return html`<p class=${cx("verdict", verified ? "good" : "bad")} role="status" data-testid="audit-verified" data-verified=${verified}>
+    <${Icon} name=${verified ? "shield" : "alert"} />
     <span><b>${t(verified ? "audit.verified" : "audit.broken")}</b> <span>${(!verified && verdict && pickText(verdict)) || t(verified ? "audit.verified.more" : "audit.broken.more", { n: verdict?.entries ?? entries.length })}</span>
     ${verdict?.head && html`<code class="hash" title=${verdict.head}>${t("audit.head")} ${verdict.head.slice(0, 16)}…</code>`}</span></p>`;
 }
 
-const Row = ({ entry }) => html`<tr data-testid="audit-row" data-action=${entry.action}><td class="num"><time datetime=${new Date(entry.at_s * 1000).toISOString()} title=${utc(entry.at_s)}>${dateTime(entry.at_s)}</time></td>
+const Row = ({ entry }) => html`<tr data-testid="audit-row" data-action=${entry.action}><td class="num">
+  <time datetime=${new Date(entry.at_s * 1000).toISOString()} title=${utc(entry.at_s)}>${dateTime(entry.at_s)}</time></td>
   <td><b>${word("audit.action", entry.action)}</b></td><td>${entry.actor} <span class="dim">${word("role", entry.role)}</span></td><td><${Details} entry=${entry} /></td><td class="num dim"><span title=${entry.hash}>#${entry.seq}</span> <code class="hash" title=${entry.hash}>${entry.hash.slice(0, 8)}</code></td></tr>`;
 
 function Record() {
   const incident = incidents.value?.find((i) => i.id === chosen.value);
-  if (problem.value) return html`<main class="panel record"><p class="note wait" role="alert"><${Icon} name="alert" />${problem.value.message}</p></main>`;
-  if (!chosen.value && !record.value) return html`<main class="panel record"><div class="empty tall"><${Icon} name="shield" /><h1>${t("audit.choose")}</h1></div></main>`;
+  if (problem.value) return html`<main class="panel record"><p class="note wait" role="alert"><${Icon} name="alert" />${problem.value.message}</p>
+    </main>`;
+  if (!chosen.value && !record.value) return html`<main class="panel record"><div class="empty tall"><${Icon} name="shield" /><h1>
+    ${t("audit.choose")}</h1></div></main>`;
   if (!record.value) return html`<main class="panel record"><div class="empty"><${Icon} name="spinner" /><p>${t("loading")}</p></div></main>`;
   const steps = record.value.entries;
-  return html`<main class="panel record"><header class="record-head"><div><h1>${incident ? html`${kindText(incident.kind)} <span class="num">${t("number", { n: incident.number })}</span>` : t("audit.everything")}</h1>
-      ${incident && html`<p class="dim">${cameraName(incident.camera)} · ${dateTime(incident.opened_at_s)} · ${t(`state.${incident.state}`)}</p>`}</div>
+  const repeated = steps.filter((entry) => entry.action === REPEATED).length;
+  const shown = everything.value ? steps : steps.filter((entry) => entry.action !== REPEATED);
+  const own = viewings(steps);
+  const watched = incident && whole.value ? [...new Map([...own, ...meanwhile(whole.value, incident)].map((row) => [row.key, row])).values()].sort((a, b) => a.from_s - b.from_s) : own;
+  return html`<main class="panel record"><header class="record-head"><div><h1>${incident ? html`${kindText(incident.kind)} <span class="num">
+    ${t("number", { n: incident.number })}</span>` : t("audit.everything")}</h1>
+      ${incident && html`<p class="dim">${cameraName(incident.camera)} · ${dateTime(incident.opened_at_s)} · ${t(`state.${incident.state}`)}</p>`}
+        </div>
       <${Button} icon="print" testid="print" onClick=${() => print()}>${t("audit.print")}<//></header><${Verdict} />
-    <h2>${t("audit.who_watched")}</h2><${Watched} entries=${steps} cameraName=${cameraName} />
-    <h2>${t("audit.steps")} <span class="dim num">${steps.length}</span></h2>
-    <div class="table"><table><thead><tr><th>${t("audit.when")}</th><th>${t("audit.what")}</th><th>${t("audit.actor")}</th><th>${t("audit.details")}</th><th>${t("audit.entry")}</th></tr></thead>
-      <tbody>${steps.map((entry) => html`<${Row} key=${entry.seq} entry=${entry} />`)}</tbody></table></div></main>`;
+    <h2>${t("audit.who_watched")}</h2><${Watched} rows=${watched} cameraName=${cameraName} />${incident && !whole.value && html`<p
+        class="dim small-text">${t("audit.walls_elsewhere")}</p>`}
+    <div class="steps-head"><h2>${t("audit.steps")} <span class="dim num">${steps.length}</span></h2>
+      ${repeated > 0 && html`<label class="check"><input type="checkbox" checked=${everything.value} onChange=${(event) => { everything.value = event.target.checked; }} data-testid="audit-repeated" /> ${t("audit.repeated", { n: repeated })}</label>`}</div>
+    <div class="table" tabindex="0"><table><thead><tr><th>${t("audit.when")}</th><th>${t("audit.what")}</th><th>${t("audit.actor")}</th><th>${t("audit.details")}</th><th>${t("audit.entry")}</th></tr></thead>
+      <tbody>${shown.map((entry) => html`<${Row} key=${entry.seq} entry=${entry} />`)}</tbody></table></div></main>`;
 }
 
 function App() {
   document.title = `${t("audit")} · ${site.value ? pick(site.value) : "Callout"}`;
-  return html`<header class="topbar"><a class="brand" href="/"><img src="/static/icon.svg" alt="" /><b>${site.value ? pick(site.value) : "Callout"}</b></a><h1 class="page-name">${t("audit")}</h1><span class="gap"></span>
-      ${me.value?.role !== "auditor" && html`<a class="btn quiet" href="/"><${Icon} name="list" /><span>${t("desk")}</span></a>`}<${LanguageToggle} /><span class="account"><${Icon} name="user" /><span><b>${me.value?.display || me.value?.name}</b><span class="dim">${word("role", me.value?.role)}</span></span></span>
+  return html`<header class="topbar"><a class="brand" href="/"><img src="/static/icon.svg" alt="" /><b>${site.value ? pick(site.value) : "Callout"}
+    </b></a><h1 class="page-name">${t("audit")}</h1><span class="gap"></span>
+      ${me.value?.role !== "auditor" && html`<a class="btn quiet" href="/"><${Icon} name="list" /><span>${t("desk")}</span></a>`}
+        <${LanguageToggle} /><span class="account"><${Icon} name="user" /><span><b>${me.value?.display || me.value?.name}</b><span class="dim">
+        ${word("role", me.value?.role)}</span></span></span>
       <button type="button" class="btn quiet icon-only" aria-label=${t("sign_out")} title=${t("sign_out")} onClick=${signOut}><${Icon} name="out" /></button></header>
     <div class="audit-page" lang=${lang.value === "zh" ? "zh-CN" : "en"}><${Picker} /><${Record} /></div>`;
 }

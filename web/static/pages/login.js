@@ -48,7 +48,8 @@ function Login() {
       <form onSubmit=${submit} aria-busy=${busy}>
         <label><span>${t("login.name")}</span><input name="name" autocomplete="username" autocapitalize="none" spellcheck=${false} required autofocus data-testid="login-name" /></label>
         <label><span>${t("login.password")}</span><input name="password" type="password" autocomplete="current-password" required data-testid="login-password" /></label>
-        ${problem && html`<p class="note wait" role="alert" data-testid="login-error"><${Icon} name="alert" /><span>${problem.detail || problem.message}</span></p>`}
+        ${problem && html`<p class="note wait" role="alert" data-testid="login-error"><${Icon} name="alert" /><span>
+          ${problem.detail || problem.message}</span></p>`}
         <button class="btn primary wide" type="submit" data-testid="login-submit" aria-disabled=${busy ? "true" : null}><${Icon} name=${busy ? "spinner" : "lock"} /><span>${t(busy ? "login.busy" : "login.submit")}</span></button></form>
       <p class="dim small-text">${t("login.record")}</p><p><a href="/public">${t("login.public")}</a></p></main></div>`;
 }

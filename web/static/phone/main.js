@@ -31,20 +31,25 @@ function now() {
 
 function Banner() {
   if (!lost.value && now_s.value - heard_s.value < OLD_S) return null;
-  return html`<div class="offline" role="alert" data-testid="offline"><${Icon} name="unlink" /><span><b>${t("phone.reconnecting")}</b> ${heard_s.value ? t("offline.more", { at: clock(heard_s.value) }) : ""} ${lost.value?.message ?? ""}</span></div>`;
+  return html`<div class="offline" role="alert" data-testid="offline"><${Icon} name="unlink" /><span><b>${t("phone.reconnecting")}
+    </b> ${heard_s.value ? t("offline.more", { at: clock(heard_s.value) }) : ""} ${lost.value?.message ?? ""}</span></div>`;
 }
 
 function Sharing() {
   const { state, at_s } = sharing.value;
   const on = state === "on" || state === "asking" || state === "failed";
-  return html`<section class="card sharing" data-testid="sharing" data-state=${state}><div><b><${Icon} name="pin" /> ${t("share")}</b><p class="dim">${t(`share.${state}`, { ago: at_s ? ago(at_s) : "" })}</p></div>
+  return html`<section class="card sharing" data-testid="sharing" data-state=${state}><div><b><${Icon} name="pin" /> ${t("share")}</b><p class="dim">
+    ${t(`share.${state}`, { ago: at_s ? ago(at_s) : "" })}</p></div>
     <button type="button" class="btn" data-testid="share-position" aria-pressed=${on} onClick=${on ? stopSharing : startSharing}>${t(on ? "share.stop" : "share.start")}</button></section>`;
 }
 
 function Free() {
   const state = unit.value?.state;
-  return html`<section class="card free"><${Icon} name=${state === "available" ? "shield" : "pause"} /><h1>${t(state === "available" ? "phone.waiting" : "phone.not_available")}</h1><p class="dim">${t(state === "available" ? "phone.waiting.more" : "phone.not_available.more")}</p></section>
-    <section class="dock">${STATES.filter((next) => next !== state).map((next) => html`<${BigButton} key=${next} testid=${`set-${next}`} icon=${next === "available" ? "check" : "pause"} kind=${next === "available" ? "primary" : "plain small"}
+  return html`<section class="card free"><${Icon} name=${state === "available" ? "shield" : "pause"} /><h1>
+    ${t(state === "available" ? "phone.waiting" : "phone.not_available")}</h1><p class="dim">
+    ${t(state === "available" ? "phone.waiting.more" : "phone.not_available.more")}</p></section>
+    <section class="dock">${STATES.filter((next) => next !== state).map((next) => html`<${BigButton} key=${next} testid=${`set-${next}`}
+        icon=${next === "available" ? "check" : "pause"} kind=${next === "available" ? "primary" : "plain small"}
       busy=${pending.value === next} onClick=${() => setState(next)}>${t(`set.${next}`)}<//>`)}</section>`;
 }
 
@@ -53,16 +58,19 @@ function Body() {
   const what = incident.value;
   if (!mine.value) return html`<p class="boot">${t("loading")}</p>`;
   if (!own || !what || ASSIGNMENT_ENDED.has(own.state)) return html`<${Free} />`;
-  if (own.state === "offered") return html`<${Offer} key=${own.id} assignment=${own} incident=${what} /><${PhoneMap} incident=${what} assignment=${own} unit=${unit.value} /><${Picture} incident=${what} />`;
+  if (own.state === "offered") return html`<${Offer} key=${own.id} assignment=${own} incident=${what} />
+    <${PhoneMap} incident=${what} assignment=${own} unit=${unit.value} /><${Picture} incident=${what} />`;
   return html`<${Task} key=${own.id} assignment=${own} incident=${what} />`;
 }
 
 function App() {
   const { tone, icon, word, code } = now();
-  return html`<header class="phone-head"><div><b>${pick(unit.value ?? {}) || me.value?.display}</b><span class="dim">${site.value ? pick(site.value) : "Callout"}</span></div><${LanguageToggle} />
+  const shareFirst = ["accepted", "en_route"].includes(code) && sharing.value.state === "off"; // the control room looks for it now
+  return html`<header class="phone-head"><div><b>${pick(unit.value ?? {}) || me.value?.display}</b><span class="dim">
+    ${site.value ? pick(site.value) : "Callout"}</span></div><${LanguageToggle} />
       <button type="button" class="btn quiet icon-only" data-testid="sign-out" aria-label=${t("sign_out")} onClick=${signOut}><${Icon} name="out" /></button></header>
     <${Banner} /><p class=${`my-state ${tone}`} role="status" data-testid="state" data-state=${code}><${Icon} name=${icon} /><span>${word}</span></p>
-    <main><${Body} /><${Sharing} /></main><${Toasts} />`;
+    <main>${shareFirst && html`<${Sharing} />`}<${Body} />${!shareFirst && html`<${Sharing} />`}</main><${Toasts} />`;
 }
 
 async function start() {

@@ -17,7 +17,10 @@ const ICONS = { en_route: "route", on_scene: "pin", clear: "check" };
 
 function Steps({ assignment: a }) {
   const now = STEPS.findIndex(([, state]) => state === a.state);
-  return html`<ol class="steps" aria-label=${t("phone.steps")}>${STEPS.map(([action, state, at], i) => html`<li key=${state} class=${cx(i <= now && "past", i === now && "now")} aria-current=${i === now ? "step" : null}><span class="dot">${i <= now && html`<${Icon} name="check" />`}</span><span>${t(`assignment.${state}`)}</span>${a[at] ? html`<${At} at=${a[at]} />` : html`<span class="dim">–</span>`}</li>`)}</ol>`;
+  return html`<ol class="steps" aria-label=${t("phone.steps")}>
+    ${STEPS.map(([action, state, at], i) => html`<li key=${state} class=${cx(i <= now && "past", i === now && "now")}
+      aria-current=${i === now ? "step" : null}><span class="dot">${i <= now && html`<${Icon} name="check" />`}</span><span>
+    ${t(`assignment.${state}`)}</span>${a[at] ? html`<${At} at=${a[at]} />` : html`<span class="dim">–</span>`}</li>`)}</ol>`;
 }
 
 /** Why a step cannot be taken yet: the one before it is missing. */
@@ -33,10 +36,13 @@ export function Task({ assignment: a, incident }) {
   const now = STEPS.findIndex(([, state]) => state === a.state);
   const next = STEPS[now + 1]?.[0];
   const later = STEPS.slice(now + 2).map(([action]) => action);
-  const step = (action, kind) => html`<${BigButton} key=${action} testid=${TESTIDS[action]} icon=${ICONS[action]} kind=${kind} why=${whyNotYet(a, action)} busy=${pending.value === action} onClick=${() => answer(action)}>${t(`phone.${action}`)}<//>`;
-  if (unable) return html`<${Reasons} title=${t("phone.unable.why")} codes=${UNABLE} prefix="unable" onPick=${(code) => { setUnable(false); answer("unable", code); }} onBack=${() => setUnable(false)} />`;
+  const step = (action, kind) => html`<${BigButton} key=${action} testid=${TESTIDS[action]} icon=${ICONS[action]} kind=${kind}
+      why=${whyNotYet(a, action)} busy=${pending.value === action} onClick=${() => answer(action)}>${t(`phone.${action}`)}<//>`;
+  if (unable) return html`<${Reasons} title=${t("phone.unable.why")} codes=${UNABLE} prefix="unable"
+      onPick=${(code) => { setUnable(false); answer("unable", code); }} onBack=${() => setUnable(false)} />`;
   return html`<section class="card task"><${What} incident=${incident} assignment=${a} />
-    ${!a.on_scene_at_s && a.eta_s != null && html`<p class="eta"><${Icon} name="clock" /><span>${t("phone.eta_given")}</span><b class="num">${duration(a.eta_s)}</b></p>`}<${Steps} assignment=${a} /></section>
+    ${!a.on_scene_at_s && a.eta_s != null && html`<p class="eta"><${Icon} name="clock" /><span>${t("phone.eta_given")}</span><b class="num">
+      ${duration(a.eta_s)}</b></p>`}<${Steps} assignment=${a} /></section>
     <${PhoneMap} incident=${incident} assignment=${a} unit=${unit.value} /><${Picture} incident=${incident} />
     <section class="dock" aria-label=${t("actions")}>${next && step(next, "primary")}<div class="others">${later.map((action) => step(action, "plain small"))}
     <${BigButton} testid="unable" icon="x" kind="quiet small" why=${a.next.includes("unable") ? "" : t("phone.already")} busy=${pending.value === "unable"} onClick=${() => setUnable(true)}>${t("phone.unable")}<//></div></section>`;

@@ -23,9 +23,11 @@ const routeMetres = (route) => route?.slice(1).reduce((sum, [lon, lat], i) => su
 export function What({ incident, assignment }) {
   const here = sharing.value.here ?? unit.value?.position;
   const road_m = assignment.on_scene_at_s || assignment.en_route_at_s ? null : routeMetres(assignment.route);
-  return html`<div class="what"><span class=${`kind ${assignment.state === "offered" ? "wait" : "work"}`}><${Icon} name=${incident.kind} /></span><div><h1>${pickText(hazard(incident.kind))} <span class="dim num">${t("number", { n: incident.number })}</span></h1>
+  return html`<div class="what"><span class=${`kind ${assignment.state === "offered" ? "wait" : "work"}`}><${Icon} name=${incident.kind} /></span>
+    <div><h1>${pickText(hazard(incident.kind))} <span class="dim num">${t("number", { n: incident.number })}</span></h1>
     <p>${t("phone.seen")} <${Ago} at=${incident.first_seen_s} /></p></div></div>
-    <p class="where"><${Icon} name="pin" /><span>${road_m ? html`<b class="num">${t("phone.by_road", { d: distance(road_m) })}</b>` : here ? html`<b class="num">${t("phone.straight", { d: distance(metresBetween(here, incident.place)) })}</b>` : ""}
+    <p class="where"><${Icon} name="pin" /><span>${road_m ? html`<b class="num">${t("phone.by_road", { d: distance(road_m) })}
+      </b>` : here ? html`<b class="num">${t("phone.straight", { d: distance(metresBetween(here, incident.place)) })}</b>` : ""}
       <span class="dim num">${position(incident.place)} ± ${distance(incident.place.sigma_m)}</span></span></p>`;
 }
 
@@ -34,7 +36,11 @@ export function Picture({ incident }) {
   const mayWatch = me.value?.may?.includes("live.wall");
   const [live, setLive] = useState(false);
   if (!incident.thumbnail && !mayWatch) return null;
-  return html`<figure class="card picture"><div class="screen">${live ? html`<${LiveView} url=${`/whep/wall/${encodeURIComponent(incident.camera)}`} label=${t("live")} testid="live-video" />` : incident.thumbnail ? html`<img src=${incident.thumbnail} alt=${t("thumb.alt", { n: incident.number })} lang=${lang.value} />` : ""}</div>
-    <figcaption><${Chip} icon="covered">${t("covered.chip")}<//>${!live && incident.thumbnail && html`<span class="dim"><${Ago} at=${incident.last_seen_s} /></span>`}
-      ${mayWatch && html`<button type="button" class="btn" data-testid="watch-live" onClick=${() => setLive(!live)}>${t(live ? "phone.still" : "phone.live")}</button>`}</figcaption></figure>`;
+  return html`<figure class="card picture"><div class="screen">
+    ${live ? html`<${LiveView} url=${`/whep/wall/${encodeURIComponent(incident.camera)}`} label=${t("live")}
+      testid="live-video" />` : incident.thumbnail ? html`<img src=${incident.thumbnail} alt=${t("thumb.alt", { n: incident.number })} lang=${lang.value} />` : ""}</div>
+    <figcaption><${Chip} icon="covered">${t("covered.chip")}<//>${!live && incident.thumbnail && html`<span class="dim">
+      <${Ago} at=${incident.last_seen_s} /></span>`}
+      ${mayWatch && html`<button type="button" class="btn" data-testid="watch-live" onClick=${() => setLive(!live)}>
+        ${t(live ? "phone.still" : "phone.live")}</button>`}</figcaption></figure>`;
 }
