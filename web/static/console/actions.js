@@ -33,13 +33,16 @@ export function Actions({ incident }) {
   const sent = activeAssignments(incident).length > 0;
   const others = ["cancel", "reopen"].filter((action) => incident.next.includes(action));
   const run = (action) => act(incident, action);
-  const button = (action, props) => html`<${Button} testid=${action} pending=${isPending(`${action}:${incident.id}`)} why=${whyNot(incident, action)} ...${props}>${t(`act.${action}`)}<//>`;
+  const button = (action, props) => html`<${Button} testid=${action} pending=${isPending(`${action}:${incident.id}`)}
+      why=${whyNot(incident, action)} ...${props}>${t(`act.${action}`)}<//>`;
   return html`<section class="actions" aria-label=${t("actions")}>
     <div class="buttons">
       ${(waiting || incident.next.includes("confirm")) && button("confirm", { icon: "check", hotkey: "C", kind: "primary", onClick: () => run("confirm") })}
-      ${!waiting && html`<${Button} testid="dispatch" icon="send" hotkey="D" kind=${next === "dispatch" ? "primary" : ""} pending=${isPending(`offer:${incident.id}`)} why=${whyNot(incident, "dispatch")}
+      ${OFFERABLE.has(incident.state) && html`<${Button} testid="dispatch" icon="send" hotkey="D" kind=${next === "dispatch" ? "primary" : ""}
+          pending=${isPending(`offer:${incident.id}`)} why=${whyNot(incident, "dispatch")}
         aria-pressed=${choosing.value === incident.id} onClick=${() => startChoosing(incident)}>${t("act.dispatch")}<//>`}
-      ${!waiting && (sent || (OFFERABLE.has(incident.state) && !step)) && html`<${Button} testid="withdraw" icon="undo" hotkey="W" why=${whyNot(incident, "withdraw")} onClick=${() => ask("withdraw", incident)}>${t("act.withdraw")}<//>`}
+      ${!waiting && (sent || (OFFERABLE.has(incident.state) && !step)) && html`<${Button} testid="withdraw" icon="undo" hotkey="W"
+          why=${whyNot(incident, "withdraw")} onClick=${() => ask("withdraw", incident)}>${t("act.withdraw")}<//>`}
       ${step && button(step, { icon: "flag", hotkey: "R", kind: "primary", onClick: () => run(step) })}
       ${incident.next.includes("dismiss") && button("dismiss", { icon: "x", hotkey: "X", onClick: () => ask("dismiss", incident) })}
       ${others.map((action) => button(action, { key: action, kind: "quiet", onClick: () => (action === "cancel" ? ask("cancel", incident) : run(action)) }))}
