@@ -107,14 +107,20 @@ def _largest(count: int, edges: _Edges) -> tuple[Graph, int]:
     rows = np.concatenate([us[ahead], vs[back]])
     cols = np.concatenate([vs[ahead], us[back]])
     _, label = connected_components(csr_array((np.ones(len(rows)), (rows, cols)), shape=(count, count)), connection="strong")
-    biggest = int(np.bincount(label).argmax())
-    keep = (label[us] == biggest) & (label[vs] == biggest)
+    sizes = np.array([len(part) for part in lats], np.int64)
+    lat, lon = (
+        np.concatenate([np.asarray(p, np.float64) for p in lats]),
+        np.concatenate([np.asarray(p, np.float64) for p in lons]),
+    )
+    length = _lengths(lat, lon, np.concatenate([[0], np.cumsum(sizes)]))
+    inside = label[us] == label[vs]
+    # The largest by length of road, not by junctions: a ring road has one junction.
+    biggest = int(np.bincount(label[us][inside], length[inside], minlength=1).argmax())
+    keep = inside & (label[us] == biggest)
     chosen = np.flatnonzero(keep)
-    sizes = np.array([len(lats[i]) for i in chosen], np.int64)
-    offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    lat = np.concatenate([np.asarray(lats[i], np.float64) for i in chosen]) if len(chosen) else np.zeros(0)
-    lon = np.concatenate([np.asarray(lons[i], np.float64) for i in chosen]) if len(chosen) else np.zeros(0)
-    length = _lengths(lat, lon, offset)
+    points = np.repeat(keep, sizes)
+    lat, lon, length = lat[points], lon[points], length[chosen]
+    offset = np.concatenate([[0], np.cumsum(sizes[chosen])]).astype(np.int64)
     real = length > 0.01  # two nodes on one spot make no road
     with np.errstate(divide="ignore"):
         ahead_s, back_s = length / fast[chosen, 0], length / fast[chosen, 1]

@@ -280,7 +280,7 @@ def load_graph(folder: Path, meta: Meta, mode: str) -> Graph:
     """One mode's graph of a map folder. Raises MapError when it is damaged or missing."""
     path = folder / meta.files.get(mode, f"{mode}.npz")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             fields: dict[str, Any] = {name: arrays[name] for name in Graph.__slots__}
             graph = Graph(**(fields | {"nodes": int(fields["nodes"])}))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -19,7 +19,7 @@ from dispatch.eta import MODES
 from dispatch.road_graph import Graph, Way, assemble
 from dispatch.road_rules import Speeds, speeds, stops_cars
 
-FORMAT = 1  # raised when the files or the rules change: an older folder is then built anew
+FORMAT = 2  # raised when the files or the rules change: an older folder is then built anew
 META = "meta.json"
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL)"
 
