@@ -56,7 +56,7 @@ def composite_fire(
     flames = [p[30:118, 170:248] for _, p in clip(ASSETS / "furg_house6.mp4", hz=hz, height=240)]
     dark = np.percentile(np.stack(flames), 10, axis=0).sum(axis=2)
     back = background.astype(np.float32) * light
-    for i in range(int(24 * hz)):
+    for i in range(int(14 * hz)):
         picture, t = back.copy(), i / hz
         if t >= start_s:
             k = (i + int((8 - start_s) * hz)) % len(flames)
@@ -71,10 +71,10 @@ def composite_fire(
 
 
 def composite_vest(background: np.ndarray, *, hz: float = 8, swing_hz: float, swing_px: float) -> Frames:
-    """COMPOSITE: the orange vest of the worker clip, cut out and swung in one place for 20 s (no person box explains it)."""
+    """COMPOSITE: the orange vest of the worker clip, cut out and swung in one place for 12 s (no person box explains it)."""
     rng = np.random.default_rng(2)
     vest = still(ASSETS / "intel_preview_worker-zone-detection.gif", 3.6)[75:145, 98:142]
-    for i in range(int(20 * hz)):
+    for i in range(int(12 * hz)):
         t = i / hz
         picture = background.copy()
         part = cv2.resize(vest, None, fx=1 + 0.1 * math.sin(2 * math.pi * 1.3 * swing_hz * t), fy=1)
@@ -87,7 +87,7 @@ def synthetic_fire(background: np.ndarray, *, hz: float = 8, start_s: float = 4)
     """SYNTHETIC: a computed flame (smoothed noise, new five times a second, red to yellow to white by its heat)."""
     rng = np.random.default_rng(3)
     rows, columns = np.mgrid[:60, :36].astype(np.float32)
-    for i in range(int(16 * hz)):
+    for i in range(int(11 * hz)):
         picture, t = background.astype(np.float32), i / hz
         if t >= start_s:
             turbulence = cv2.resize(rng.random((10, 6)).astype(np.float32), (36, 60), interpolation=cv2.INTER_CUBIC)
@@ -107,7 +107,7 @@ def synthetic_lamp(background: np.ndarray, *, hz: float = 8, blink_hz: float, li
     rng = np.random.default_rng(4)
     rows, columns = np.mgrid[: background.shape[0], : background.shape[1]]
     glow = np.exp(-(((columns - 130) ** 2 + (rows - 120) ** 2) / 81))[..., None] * (120, 420, 700)
-    for i in range(int(20 * hz)):
+    for i in range(int(12 * hz)):
         on = 1.0 if (i / hz * blink_hz) % 1 < 0.5 else 0.05
         yield i / hz, noisy(background * light + on * glow, rng)
 
@@ -115,7 +115,7 @@ def synthetic_lamp(background: np.ndarray, *, hz: float = 8, blink_hz: float, li
 def shaken(background: np.ndarray, *, hz: float = 8, by_px: float) -> Frames:
     """A real picture as a trembling camera would see it."""
     rng = np.random.default_rng(5)
-    for i in range(int(20 * hz)):
+    for i in range(int(12 * hz)):
         move = np.array([[1, 0, rng.normal(0, by_px)], [0, 1, rng.normal(0, by_px)]], np.float32)
         yield i / hz, cv2.warpAffine(background, move, background.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
 

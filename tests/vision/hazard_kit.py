@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import ModuleType
 
 from configs.schema import Zone
@@ -58,7 +59,7 @@ def run(
 
 def _at(track: Track, now_s: float, first_seen_s: float) -> Track:
     age_s = T0 - track.last_seen_s
-    return Track(track.id, track.label, track.score, track.box, first_seen_s, now_s - age_s, speed_per_s=track.speed_per_s)
+    return replace(track, first_seen_s=first_seen_s, last_seen_s=now_s - age_s)
 
 
 def events(findings: Iterable[Finding]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -71,6 +72,14 @@ def test_those_whom_the_tracker_only_remembers_do_not_count() -> None:
 
 def test_unsure_tracks_raise_nothing() -> None:
     assert run(intrusion, STRIP, seconds(6), lambda _: [person(1, 0.5, 0.5, score=0.47)]) == []
+
+
+def test_a_sign_that_took_over_a_passers_track_does_not_count() -> None:
+    """The tracker's score is the best ever; what counts is how sure the detector has been of the last three seconds' boxes."""
+    sign = replace(person(1, 0.5, 0.5, score=0.9), newest_score=0.25)
+    assert run(intrusion, STRIP, seconds(10), lambda _: [sign]) == []
+    crowd = Zone("square", "crowding", SQUARE, limit=0, sustained_s=1.0)
+    assert run(crowding, crowd, seconds(10), lambda _: [sign]) == []
 
 
 def test_jitter_at_the_edge_is_one_event() -> None:

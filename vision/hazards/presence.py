@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from configs.schema import Zone
 from vision import zones
 from vision.detections import Box, Track
-from vision.hazards.episode import Best
+from vision.hazards.episode import Best, score_of
 
 EDGE = 0.012  # of the picture: somebody inside stays inside until this far beyond the edge
 HANDOVER_DISTANCE = 0.06  # of the picture: a lost track and a new one this near to it are one presence
@@ -48,7 +48,7 @@ def update(
         # A track that was lost for long under the same number starts anew.
         if before is not None and now_s - before.last_s <= keep_s:
             if zones.distance(zone.polygon, track.foot) <= EDGE:
-                best = before.best.seen(track.score, now_s)
+                best = before.best.seen(score_of(track), now_s)
                 inside.append(replace(before, last_s=now_s, foot=track.foot, box=track.box, best=best))
         elif zones.contains(zone.polygon, track.foot):
             fresh.append(track)
@@ -56,8 +56,8 @@ def update(
         near = min(lost.values(), key=lambda p: (math.dist(p.foot, track.foot), p.track), default=None)
         if near is not None and math.dist(near.foot, track.foot) <= HANDOVER_DISTANCE:
             del lost[near.track]
-            best = near.best.seen(track.score, now_s)
+            best = near.best.seen(score_of(track), now_s)
             inside.append(replace(near, track=track.id, last_s=now_s, foot=track.foot, box=track.box, best=best))
         else:
-            inside.append(Presence(track.id, now_s, now_s, track.foot, track.box, Best(track.score, now_s)))
+            inside.append(Presence(track.id, now_s, now_s, track.foot, track.box, Best(score_of(track), now_s)))
     return tuple(sorted((*inside, *lost.values()), key=lambda p: p.track))

@@ -18,7 +18,7 @@ from configs.schema import Zone
 from models.vocabulary import VEHICLES
 from vision import zones
 from vision.detections import Box, Observation, Track
-from vision.hazards.episode import ALARM_SCORE, NONE_YET, Best, Episode, advance, seen_now, settle_clock
+from vision.hazards.episode import ALARM_SCORE, NONE_YET, Best, Episode, advance, score_of, seen_now, settle_clock
 from vision.sighting import Finding, HazardKind
 
 STILL = 0.25  # of the box's width and height: detectors' boxes jitter by up to about a tenth of it
@@ -120,7 +120,7 @@ def _update(spots: tuple[Spot, ...], zone: Zone, tracks: list[Track], now_s: flo
         if not gone and now_s - spot.last_s <= (MISSED_S if spot.believed else UNBELIEVED_S):
             held.append(replace(spot, left_s=left_s))
     new = (t for t in tracks if t.id not in taken and _in_zone(zone, t))
-    held.extend(Spot(t.box, 1, now_s, now_s, t.id, now_s, Best(t.score, now_s)) for t in new)
+    held.extend(Spot(t.box, 1, now_s, now_s, t.id, now_s, Best(score_of(t), now_s)) for t in new)
     return tuple(held)
 
 
@@ -133,7 +133,7 @@ def _supported(spot: Spot, track: Track, now_s: float) -> Spot:
     blinked = track.first_seen_s >= now_s - 1e-3 and _on(spot.anchor, track.box, TIGHT)
     if not same and not spot.believed and not blinked:
         # Another track on a spot that nobody has yet been still on: two vehicles driving through, as likely as one.
-        return Spot(track.box, 1, now_s, now_s, track.id, now_s, Best(track.score, now_s))
+        return Spot(track.box, 1, now_s, now_s, track.id, now_s, Best(score_of(track), now_s))
     track_since_s = spot.track_since_s if same else now_s
     tight = spot.hits + 1 >= TIGHT_HITS and now_s - spot.since_s >= TIGHT_S
     anchor = spot.anchor if spot.hits >= 5 else _mean(spot.anchor, spot.hits, track.box)
@@ -144,7 +144,9 @@ def _supported(spot: Spot, track: Track, now_s: float) -> Spot:
         last_s=now_s,
         track=track.id,
         track_since_s=track_since_s,
-        best=spot.best if spot.best.score > track.score and now_s - spot.best.at_s <= MEMORY_S else Best(track.score, now_s),
+        best=spot.best
+        if spot.best.score > score_of(track) and now_s - spot.best.at_s <= MEMORY_S
+        else Best(score_of(track), now_s),
         believed=spot.believed or (spot.hits >= 2 and now_s - track_since_s >= VERIFY_S) or tight,
         left_s=None,
     )
