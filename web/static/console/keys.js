@@ -5,9 +5,9 @@ import { toast } from "/static/lib/toast.js";
 import { act, closeClear, openClear } from "/static/console/commands.js";
 import { ask, choosing, startChoosing, stopChoosing } from "/static/console/dialogs.js";
 import { whyNot } from "/static/console/actions.js";
-import { grantFor } from "/static/console/live_pane.js";
+import { grantFor, whyNoClear } from "/static/console/live_pane.js";
 import { move, send } from "/static/console/recommendation.js";
-import { may, queue, select, selected, view } from "/static/console/store.js";
+import { queue, select, selected, view } from "/static/console/store.js";
 
 function step(by) {
   if (choosing.value) return move(by);
@@ -31,7 +31,7 @@ const commands = {
   d: (i) => unless(whyNot(i, "dispatch"), () => startChoosing(i)),
   w: (i) => unless(whyNot(i, "withdraw"), () => ask("withdraw", i)),
   r: (i) => { const next = closingStep(i); unless(next ? whyNot(i, next) : whyNot(i, "control"), () => act(i, next)); },
-  v: (i) => { if (grantFor(i)) closeClear(); else if (may("grant.open")) openClear(i); },
+  v: (i) => (grantFor(i) ? closeClear() : unless(whyNoClear(i), () => openClear(i))),
   enter: () => { if (choosing.value) send(); },
 };
 const anywhere = {

@@ -4,7 +4,7 @@ import { html, cx } from "/static/lib/html.js";
 import { now_s } from "/static/lib/clock.js";
 import { countdown } from "/static/lib/format.js";
 import { pick, t } from "/static/lib/i18n.js";
-import { shows } from "/static/lib/phases.js";
+import { FINISHED, shows } from "/static/lib/phases.js";
 import { Button, Chip } from "/static/lib/ui.js";
 import { NoPicture } from "/static/console/camera_health.js";
 import { closeClear, grant, isPending, openClear } from "/static/console/commands.js";
@@ -18,11 +18,13 @@ export function grantFor(incident) {
   return held && held.incident === incident.id && held.expires_at_s > now_s.value ? held : null;
 }
 
+/** Why this incident opens no clear picture: "" when it does. */
+export const whyNoClear = (incident) => (!may("grant.open") ? t("clear.not_allowed") : FINISHED.has(incident.state) ? t("why.finished") : "");
+
 export function LivePane({ incident, camera }) {
   const [video, setVideo] = useState(null);
   const held = grantFor(incident);
   const url = held ? held.whep : `/whep/wall/${encodeURIComponent(camera.id)}`;
-  const allowed = may("grant.open");
   return html`<figure class=${cx("pane", held && "is-clear")}>
     <figcaption><span class="pane-name" title=${pick(camera)}>${t("live")}</span>
       ${held ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")} <b class="num">${countdown(held.expires_at_s - now_s.value)}</b><//>`
@@ -36,6 +38,6 @@ export function LivePane({ incident, camera }) {
         <${Button} testid="clear-end" icon="covered" kind="small" hotkey="V" onClick=${closeClear}>${t("clear.end")}<//>`
       : html`<span class="dim">${t("clear.hint")}</span><${Button} testid="clear-view" icon="eye" kind="small" hotkey="V"
           pending=${isPending(`grant:${incident.id}`)}
-          why=${allowed ? "" : t("clear.not_allowed")} onClick=${() => openClear(incident)}>${t("clear.open")}<//>`}</div>
+          why=${whyNoClear(incident)} onClick=${() => openClear(incident)}>${t("clear.open")}<//>`}</div>
   </figure>`;
 }

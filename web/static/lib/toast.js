@@ -19,7 +19,7 @@ export function toast(text, { tone = "info", detail = "" } = {}) {
 
 /** Says a failure in the server's words, after ours. */
 export function toastProblem(what, problem) {
-  const detail = [problem.title, problem.detail].filter((part, i, all) => part && all.indexOf(part) === i).join(" ");
+  const detail = [problem.title, problem.detail].filter((part, i, all) => part && all.indexOf(part) === i).map((part) => (/[.!?。！？]$/.test(part) ? part : `${part}.`)).join(" ");
   toast(what, { tone: "bad", detail: detail || problem.message });
 }
 
