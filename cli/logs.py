@@ -19,7 +19,7 @@ _SHARED: list[structlog.typing.Processor] = [
 
 def to_terminal() -> None:
     structlog.configure(
-        processors=[*_SHARED, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
+        processors=[*_SHARED, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

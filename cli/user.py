@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         accounts.ensure_all(site.settings.account)
         if args.what == "list":
             for account in accounts.list():
-                place = f"{account.jurisdiction or '(everywhere)':<14} cameras: {', '.join(account.groups) or 'none'}"
+                place = f"{account.jurisdiction or '(none)':<14} cameras: {', '.join(account.groups) or 'none'}"
                 print(f"{account.name:<20} {account.role:<14} {place}")
             return 0
         word = make_password() if args.make else _ask()

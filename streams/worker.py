@@ -29,6 +29,7 @@ from streams.wall import Wall
 from streams.watcher import CameraWatcher, Faces, Sink
 from vision.detections import Detection
 from vision.frame import Frame
+from vision.hazards.episode import REPEAT_S
 from vision.look import Look
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class Worker:
             self._folders.clips,
             ring,
             pre_roll_s=streams.pre_roll_s,
-            post_roll_s=streams.post_roll_s,
+            post_roll_s=max(streams.post_roll_s, REPEAT_S + 1.0),  # an event that lasts has one clip, not one for each telling
             max_s=streams.clip_max_s,
             on_event=self._clip,
             opener=self._disk.opener,

@@ -72,7 +72,7 @@ class Look:
         cover, _ = redact.step(state.cover, detections, at_s, aspect=self._aspect)
         observation = Observation(at_s, tracks, (), frame.width, frame.height)
         watched, findings = self.watch.step(state.watched, observation)
-        shown = tuple(t for t in tracks if t.last_seen_s >= at_s and t.score >= self._scores.alarm_for(t.label))
+        shown = tuple(t for t in tracks if t.last_seen_s >= at_s and _sure(t) >= self._scores.alarm_for(t.label))
         after = replace(state, tracks=tracks_state, cover=cover, watched=watched, inferred_at_s=at_s)
         return after, Looked(findings, shown)
 
@@ -104,3 +104,7 @@ def thumbnail(frame: Frame, people: Sequence[Detection], faces: Sequence[Detecti
     if not done:
         raise ValueError(f"camera {frame.camera}: the thumbnail could not be coded")
     return jpeg.tobytes()
+
+
+def _sure(track: Track) -> float:
+    return track.score if track.newest_score is None else track.newest_score
