@@ -7,9 +7,10 @@ person dismissed stays dismissed while the same event goes on, but not for ever:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import PurePath
+from typing import Any, Literal
 
 from configs.schema import Camera
 from dispatch.errors import BadInput
@@ -154,3 +155,19 @@ def joined(incident: Incident, sighting: Sighting, place: Place, now_s: float, *
     if incident.state in (State.CLEARED, State.VERIFIED):
         events.append(Event("incident.seen_again", incident.id, now_s, actor))
     return out, events
+
+
+def clip(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a recorder's clip message. BadInput when it is not of that form."""
+    values = {k: message.get(k) for k in ("clip", "camera", "state", "file", "started_at_s", "ended_at_s", "bytes", "sha256")}
+    for name in ("clip", "camera", "state", "file"):
+        if not isinstance(values[name], str) or not values[name]:
+            raise BadInput(name, "missing in a clip message")
+    if values["state"] not in ("open", "closed"):
+        raise BadInput("state", "open or closed")
+    if not isinstance(values["started_at_s"], int | float) or not math.isfinite(values["started_at_s"]):
+        raise BadInput("started_at_s", "unix seconds")
+    file = str(values["file"])
+    if file.startswith("/") or ".." in PurePath(file).parts:
+        raise BadInput("file", "a name inside the clips folder")
+    return values | {"bytes": int(values["bytes"] or 0), "sha256": str(values["sha256"] or "")}

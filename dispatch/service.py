@@ -15,11 +15,10 @@ from typing import Any
 
 from configs.schema import Settings
 from configs.schema import Unit as UnitSettings
-from dispatch import audit, incident, intake
+from dispatch import audit, grants, incident, intake, outbox
 from dispatch import unit as unit_
 from dispatch.assignment import RESPONDER_ACTIONS
 from dispatch.errors import BadInput, Forbidden, Impossible, NotFound, Stale
-from dispatch.escalate import Deadline
 from dispatch.eta import Router
 from dispatch.event import Event
 from dispatch.incident import ENDED
@@ -28,7 +27,7 @@ from dispatch.plan import Plans
 from dispatch.recommend import recommend
 from dispatch.roster import Position, Roster
 from dispatch.show import Show, attached
-from dispatch.store import Reader, Store
+from dispatch.store import Store
 from dispatch.views import (
     SYSTEM,
     Actor,
@@ -37,7 +36,6 @@ from dispatch.views import (
     AuditVerdict,
     Change,
     Grant,
-    GrantClip,
     IncidentView,
     Mine,
     OutboxRow,
@@ -121,7 +119,7 @@ class Desk:
 
     def clip_event(self, message: Mapping[str, Any], now_s: float) -> None:
         """What the recorder says of a clip. BadInput for a message that is not of this form."""
-        values = _clip(message)
+        values = intake.clip(message)
         with self._work(SYSTEM, now_s) as work:
             work.tx.put_clip(values)
             incidents = work.tx.incidents_of_clip(values["clip"])
@@ -161,7 +159,7 @@ class Desk:
                 if out.state in ENDED:
                     self._offers.release(work, out, reason or action)
                     for grant_id in work.tx.live_grants(incident_id):
-                        self._close_grant(work, grant_id, "grant.ended")
+                        grants.close_grant(work, grant_id, "grant.ended")
                 work.put_incident(out, events)
         return self.incident(incident_id)
 
@@ -290,57 +288,19 @@ class Desk:
 
     def grant(self, incident_id: str, purpose: str, *, actor: Actor, now_s: float) -> Grant:
         """BadInput without a written purpose; Impossible when the incident is not open."""
-        if len(purpose.strip()) < 3:
-            raise BadInput("purpose", "write why the clear picture is needed", "请写明查看清晰画面的目的")
         with self._work(actor, now_s) as work:
-            found = work.incident(incident_id)
-            if found.state in ENDED:
-                raise Impossible("grant", found.state, incident.possible(found))
-            id_, life_s = secrets.token_urlsafe(18), self._settings.dispatch.grant_s
-            until_s = now_s + life_s
-            work.tx.add_grant((id_, incident_id, found.camera, actor.name, purpose.strip(), now_s, until_s))
-            work.tx.put_deadline(Deadline("grant", id_, until_s))
-            facts = {"camera": found.camera, "purpose": purpose.strip(), "expires_at_s": until_s, "life_s": life_s}
-            work.say([Event("grant.opened", _short(id_), now_s, actor, facts)], incident_id)
-            work.tell("incident", incident_id)
+            id_ = grants.open_grant(work, incident_id, purpose, self._settings.dispatch.grant_s)
             self._triage(work, incident_id)
         return self.grant_of(id_, now_s)
 
     def grant_of(self, grant_id: str, now_s: float) -> Grant:
         """The living grant; NotFound when it never was, ended or expired."""
         with self._store.read() as reader:
-            row = reader.grant(grant_id)
-            if row is None or row["ended_at_s"] is not None or row["expires_at_s"] <= now_s:
-                raise NotFound("grant", _short(grant_id))
-            clips = reader.clips([row["incident"]]).get(row["incident"], [])
-        return Grant(
-            grant=grant_id,
-            camera=row["camera"],
-            expires_at_s=row["expires_at_s"],
-            whep=f"/whep/clear/{grant_id}",
-            clips=tuple(GrantClip(c["id"], f"/media/clips/{c['id']}.mp4?grant={grant_id}") for c in clips),
-            incident=row["incident"],
-            actor=row["actor"],
-            purpose=row["purpose"],
-        )
+            return grants.living(reader, grant_id, now_s)
 
     def end_grant(self, grant_id: str, *, actor: Actor, now_s: float) -> None:
-        self._end_grant(grant_id, "grant.ended", actor, now_s)
-
-    def _end_grant(self, grant_id: str, code: str, actor: Actor, now_s: float) -> None:
         with self._work(actor, now_s) as work:
-            self._close_grant(work, grant_id, code)
-
-    def _close_grant(self, work: Work, grant_id: str, code: str) -> None:
-        row = work.tx.grant(grant_id)
-        if row is None:
-            raise NotFound("grant", _short(grant_id))
-        work.tx.end_deadline("grant", grant_id)
-        if row["ended_at_s"] is None:
-            work.tx.end_grant(grant_id, work.now_s)
-            work.say([Event(code, _short(grant_id), work.now_s, work.actor, {"camera": row["camera"]})], row["incident"])
-            work.tell("incident", row["incident"])
-            work.tell("grant_ended", grant_id)
+            grants.close_grant(work, grant_id, "grant.ended")
 
     def watched(  # noqa: PLR0917  # who, what and why, in the order of the record
         self, actor: Actor, camera: str, view: str, incident: str | None, session: str, now_s: float
@@ -371,7 +331,8 @@ class Desk:
                 if deadline.kind == "answer":
                     changes += self._time_out(deadline.entity, now_s)
                 else:
-                    self._end_grant(deadline.entity, "grant.expired", SYSTEM, now_s)
+                    with self._work(SYSTEM, now_s) as work:
+                        grants.close_grant(work, deadline.entity, "grant.expired")
                     changes.append(Change("grant_expired", deadline.entity))
             for unit_id in self._roster.silent(now_s, self._settings.dispatch.lost_contact_s):
                 with self._work(SYSTEM, now_s) as work:
@@ -412,13 +373,10 @@ class Desk:
 
     def incident(self, incident_id: str) -> IncidentView:
         with self._store.read() as reader:
-            return self._incident(reader, incident_id)
-
-    def _incident(self, reader: Reader, incident_id: str) -> IncidentView:
-        found = reader.incident(incident_id)
-        if found is None:
-            raise NotFound("incident", incident_id)
-        return self._show.incidents(reader, [found])[0]
+            found = reader.incident(incident_id)
+            if found is None:
+                raise NotFound("incident", incident_id)
+            return self._show.incidents(reader, [found])[0]
 
     def assignment(self, assignment_id: str) -> AssignmentView:
         with self._store.read() as reader:
@@ -478,35 +436,8 @@ class Desk:
 
     def take(self, limit: int = 100) -> list[OutboxRow]:
         """The oldest messages not yet `done`, rendered as things stand now; at-least-once. One row for each entity."""
-        out: list[OutboxRow] = []
-        with self._store.read() as reader:
-            newest = {(r["kind"], r["entity"]): r["seq"] for r in reader.outbox(limit)}
-            for (kind, entity), seq in newest.items():
-                out.append(self._message(reader, kind, entity, seq))
-        return sorted(out, key=lambda row: row.seq)
-
-    def _message(self, reader: Reader, kind: str, entity: str, seq: int) -> OutboxRow:
-        if kind == "unit":
-            known = self._roster.settings(entity) is not None
-            return OutboxRow(seq, {"type": "unit", "unit": self.unit(entity).as_json()} if known else {}, unit=entity)
-        if kind == "assignment":
-            found = reader.assignment(entity)
-            if found is None:
-                return OutboxRow(seq, {})
-            parent = reader.incident(found.incident)
-            camera = "" if parent is None else parent.camera
-            return OutboxRow(
-                seq, {"type": "assignment", "assignment": self._show.assignment(found).as_json()}, camera, found.unit
-            )
-        if kind == "grant_ended":  # for web itself, which closes the sessions that were opened under it
-            row = reader.grant(entity)
-            camera = "" if row is None else str(row["camera"])
-            return OutboxRow(seq, {"type": "grant_ended", "grant": entity, "camera": camera}, camera)
-        shown = self._incident(reader, entity)
-        if kind == "alert":
-            alert = None if shown.alert is None else shown.alert.as_json()
-            return OutboxRow(seq, {"type": "alert", "incident": entity, "number": shown.number, "alert": alert}, shown.camera)
-        return OutboxRow(seq, {"type": "incident", "incident": shown.as_json()}, shown.camera)
+        with self._lock, self._store.read() as reader:
+            return outbox.take(reader, self._show, self._roster, limit)
 
     def done(self, seqs: Iterable[int]) -> None:
         """These have been sent: they, and older messages about the same things, go."""
@@ -558,23 +489,3 @@ class Desk:
         if before is None and remember:
             work.tx.remember(work.actor.name, key, asked, asked, work.now_s)
         return None if before is None else before[1]
-
-
-def _short(secret: str) -> str:
-    """A grant's id opens a picture: the record shows its first characters only."""
-    return secret[:6] + "…"
-
-
-def _clip(message: Mapping[str, Any]) -> dict[str, Any]:
-    values = {k: message.get(k) for k in ("clip", "camera", "state", "file", "started_at_s", "ended_at_s", "bytes", "sha256")}
-    for name in ("clip", "camera", "state", "file"):
-        if not isinstance(values[name], str) or not values[name]:
-            raise BadInput(name, "missing in a clip message")
-    if values["state"] not in ("open", "closed"):
-        raise BadInput("state", "open or closed")
-    if not isinstance(values["started_at_s"], int | float) or not math.isfinite(values["started_at_s"]):
-        raise BadInput("started_at_s", "unix seconds")
-    file = str(values["file"])
-    if file.startswith("/") or ".." in Path(file).parts:
-        raise BadInput("file", "a name inside the clips folder")
-    return values | {"bytes": int(values["bytes"] or 0), "sha256": str(values["sha256"] or "")}

@@ -27,8 +27,8 @@ BUSY = """
     from pathlib import Path
     from tests.dispatch.dispatch_kit import *
     desk = open_desk(Path(sys.argv[1]), settings(4, offer_timeout_s=5.0))
-    on_duty(desk)
     start = len(desk.incidents("all", limit=100000))
+    on_duty(desk, NOW_S + start * 10)
     print("ready", flush=True)
     for n in itertools.count(start * 10 + 1):
         now_s = NOW_S + n

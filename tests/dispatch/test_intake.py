@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dispatch import intake
 from dispatch.errors import BadInput
+from dispatch.incident import State
 from dispatch.service import Desk
 from tests.dispatch.dispatch_kit import CAMERA, NOW_S, OPERATOR, PLACE, sighting
 from vision.sighting import Ground, HazardKind
@@ -99,7 +100,7 @@ def test_seen_again_after_it_was_cleared_is_said_in_the_journal(desk: Desk) -> N
     found = intake.opened(
         sighting(1), intake.place_of(sighting(1), CAMERA), id="i", number=1, priority=1, now_s=NOW_S, actor=OPERATOR
     )[0]
-    cleared = replace(found, state=intake.State.CLEARED)
+    cleared = replace(found, state=State.CLEARED)
     _, events = intake.joined(cleared, sighting(2), cleared.place, NOW_S, actor=OPERATOR)
     assert [e.code for e in events] == ["sighting.joined", "incident.seen_again"]
     assert shown.state == "received"

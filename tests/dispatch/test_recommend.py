@@ -109,7 +109,8 @@ def _pass_over(desk: Desk, why: str) -> float:
     "why", ["off_duty", "out_of_service", "committed", "lost_contact", "position_stale", "lacks_skill", "wrong_tier"]
 )
 def test_why_the_nearer_unit_was_passed_over(desks: Desks, why: str) -> None:
-    special: dict[str, Any] = {"lacks_skill": {"skills": ("traffic",)}, "wrong_tier": {"tier": "volunteer"}}.get(why, {})
+    changes: dict[str, dict[str, Any]] = {"lacks_skill": {"skills": ("traffic",)}, "wrong_tier": {"tier": "volunteer"}}
+    special = changes.get(why, {})
     units = (unit(0, base=PLACE, **special), unit(1, base=(60.1750, 24.9480)))
     desk = desks(settings(units=units), helsinki_roads())
     on_duty(desk)
