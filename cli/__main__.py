@@ -7,7 +7,9 @@ import importlib
 import sys
 from dataclasses import dataclass
 
+from cli.site import SiteError
 from configs.errors import ConfigError
+from models.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,16 @@ def main(arguments: list[str]) -> int:
     except ConfigError as error:
         print(f"callout: {error}", file=sys.stderr)
         return 2
+    except (SiteError, ModelError) as error:
+        print(f"callout: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:  # no room, no right, no such folder: the system's words and the file say all
+        print(f"callout: {error.filename or parsed.command}: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def _side(name: str, **settings: Any) -> dict[str, float]:
     argv = [sys.executable, "-m", "cli.pipeline_side", name, json.dumps(settings)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=settings["seconds"] + 60)
     if done.returncode != 0:
-        raise RuntimeError(f"the {name} side of the bench failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"the {name} side of the bench ended with {done.returncode}:\n{done.stderr[-2000:]}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 

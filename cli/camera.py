@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     play = commands.add_parser("play", help="serve video files over RTSP, looped, until Ctrl-C")
     play.add_argument("files", nargs="+", metavar="[NAME=]FILE", help="H.264 files; the path is rtsp://HOST:PORT/NAME")
     play.add_argument("--host", default="127.0.0.1")
-    play.add_argument("--port", type=int, default=8554, help="0: any free port (default 8554)")
+    play.add_argument("--port", type=port_number, default=8554, help="0: any free port (default 8554)")
     play.add_argument("--user", default="", help="ask for this user; the password is read from CALLOUT_CAMERA_PASSWORD")
     play.add_argument("--transcode", action="store_true", help="make servable copies of files that a camera would not send")
     play.add_argument("--cache", type=Path, default=Path("var/cache"), help="where those copies are kept")
@@ -30,6 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check = commands.add_parser("check", help="open a camera and say what it sends")
     check.add_argument("url", metavar="URL", help="rtsp://user:password@host/path")
     check.add_argument("--seconds", type=float, default=5.0)
+
+
+def port_number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 (any free one) to 65535")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,9 +17,8 @@ def run(url: str, seconds: float) -> int:
     gop = f"{found.gop_s:.1f} s" if found.gop_s is not None else "longer than the check"
     print(f"{found.place}")
     print(f"  {found.codec} {found.width}×{found.height}, {found.fps:.1f} pictures a second, {found.kbit_s:.0f} kbit/s")
-    print(
-        f"  first picture after {found.first_picture_s:.2f} s; key frame every {gop}; B-frames: {'yes' if found.b_frames else 'no'}"
-    )
+    b_frames = "with B-frames" if found.b_frames else "no B-frames"
+    print(f"  first picture after {found.first_picture_s:.2f} s; key frame every {gop}; {b_frames}")
     print(f"  {found.pictures} pictures looked at, {found.corrupt} damaged")
     for english, _ in found.advice:
         print(f"  → {english}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cli.preflight import check_settings
 from configs import settings
 
 
@@ -14,9 +15,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     site = settings.load(args.file)
-    osm = settings.resolve(args.file, site.map.osm) if site.map.osm else None
-    if osm is not None and not osm.is_file():
-        print(f"{args.file}: [map] osm = {site.map.osm}: there is no file {osm}")
-        return 2
+    check_settings(args.file, site)
     print(f"{args.file}: good. {len(site.camera)} cameras, {len(site.unit)} units, {len(site.account)} accounts.")
     return 0

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+import structlog
+
 from cli import logs
-from cli.site import open_site
+from cli.site import SiteError, open_site
+from configs.errors import ConfigError
+from dispatch.bus import BusError
+from dispatch.errors import StoreFailed
+from dispatch.roads_build import MapError
+from models.errors import ModelError
+from streams.supervisor import HOPELESS
+from web.serve import ServeError
+
+log = structlog.get_logger()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +31,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """The last line of the log says why it ended, in words: the parent shows it."""
     logs.to_file()
+    try:
+        return _run(args)
+    except (ConfigError, SiteError, ModelError, MapError, StoreFailed, BusError, ServeError) as error:
+        print(f"callout: {error}", file=sys.stderr)
+        return HOPELESS
+    except OSError as error:  # a full disk, a folder that is gone: it may get better
+        log.exception("child.failed", role=args.role)
+        print(f"callout: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        log.exception("child.failed", role=args.role)
+        print(f"callout: {type(error).__name__}: {error}. This is a defect; its trace stands above.", file=sys.stderr)
+        return 1
+
+
+def _run(args: argparse.Namespace) -> int:
     site = open_site(args.config)
     if args.role == "web":
         from cli import child_web

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from cli import childhood
 from cli.site import Site
@@ -17,8 +16,9 @@ def run(site: Site) -> int:
 
     def tell() -> None:
         while not socket.exists() and not stop.wait(0.05):
-            time.sleep(0)
-        childhood.ready()
+            pass
+        if not stop.is_set():
+            childhood.ready()
 
     childhood.grow_up(stop, alone=False)
     threading.Thread(target=tell, name="tell-ready", daemon=True).start()

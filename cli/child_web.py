@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-
-from dispatch.bus import AsyncBus
 
 from cli import childhood
 from cli.maps import router
 from cli.site import Site
 from configs.settings import ROOT
 from dispatch import plan
+from dispatch.bus import AsyncBus
 from dispatch.service import Desk
 from web.app import create_app
 from web.live_client import LiveClient
-from web.serve import ServeError, run_web
+from web.serve import run_web
 
 
 def run(site: Site) -> int:
@@ -26,9 +24,6 @@ def run(site: Site) -> int:
         app = create_app(site.settings, site.layout, desk, AsyncBus(site.bus_url), LiveClient(site.layout.live_socket))
         web = site.settings.web
         run_web(app, web.host, web.port, lambda address: childhood.ready(address=address.url), stop)
-    except ServeError as error:
-        print(f"callout: {error}", file=sys.stderr)
-        return 1
     finally:
         desk.close()
     return 0

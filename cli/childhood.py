@@ -30,7 +30,7 @@ def ready(**facts: Any) -> None:
     _write(f"{READY} {json.dumps(facts)}")
 
 
-def grow_up(stop: threading.Event, *, grace_s: float = 3.0, alive: Callable[[], bool] = lambda: True, alone: bool = True) -> None:
+def grow_up(stop: threading.Event, *, grace_s: float = 5.0, alive: Callable[[], bool] = lambda: True, alone: bool = True) -> None:
     """Sets `stop` when standard input closes (the parent ended) or on SIGTERM; leaves `grace_s` later, whatever hangs.
 
     Beats as long as `alive()`: a child that says it hangs is ended by the supervisor and started anew.

@@ -11,10 +11,6 @@ def prepare(site: Site) -> None:
     """Builds the road graph and the base map when they are not there or the extract has changed."""
     if site.osm is None:
         return
-    if not site.osm.is_file():
-        raise SiteError(
-            f"{site.path}: [map] osm: there is no file {site.osm}. Give the path of an OpenStreetMap extract (.osm.pbf)"
-        )
     try:
         roads.build(site.osm, site.layout.map)
     except roads.MapError as error:

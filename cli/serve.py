@@ -10,16 +10,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
-from cli import logs, maps
-from cli.site import Site, SiteError, claim, open_site
+from cli import logs, maps, preflight
+from cli.site import Role, Site, SiteError, claim, open_site, release
 from dispatch.embedded import EmbeddedError, EmbeddedValkey
 from streams.supervisor import Child, Supervisor
 
 READY_WITHIN_S = 60.0
-
-log = structlog.get_logger()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +26,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     site = open_site(args.config)
     logs.to_terminal()
-    try:
-        return serve(
-            site, role=args.role, announce=lambda address: print(f"Callout serves {site.settings.site.name} at {address}")
-        )
-    except SiteError as error:
-        print(f"callout: {error}", file=sys.stderr)
-        return 1
+    return serve(site, role=args.role, announce=lambda address: print(_serving(site, address), flush=True))
 
 
-def children(site: Site, role: str) -> list[Child]:
+def _serving(site: Site, address: str) -> str:
+    cameras = f"{len(site.cameras)} cameras on {site.workers} stream workers"
+    return f"Callout serves {site.settings.site.name} at {address}" if address else f"Callout runs {cameras}"
+
+
+def children(site: Site, role: Role) -> list[Child]:
     """The processes of a role. `live` and the workers share the data folder's sockets; `web` speaks to both."""
     workers = [child(site, f"worker-{index}", "worker", "--index", str(index)) for index in range(site.workers) if site.cameras]
     web = [child(site, "live", "live"), child(site, "web", "web")]
@@ -54,35 +49,31 @@ def child(site: Site, name: str, *words: str) -> Child:
 def serve(
     site: Site,
     *,
-    role: str = "all",
+    role: Role = "all",
     before: tuple[Child, ...] = (),
     after: tuple[Child, ...] = (),
     announce: Callable[[str], None],
-    stop: threading.Event | None = None,
+    claimed: tuple[int, ...] = (),
 ) -> int:
-    """Runs until `stop` or a signal. `before` and `after` are further children: the demo's cameras and responders."""
-    stop = stop or threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    handle = claim(site.layout)
-    os.set_inheritable(handle, True)
+    """Runs until a signal. `before` and `after` are further children: the demo's cameras and responders. `claimed`: what `claim`
+    gave, when the caller has it already. Raises SiteError, ConfigError, ModelError: then nothing is left running.
+    """
+    handles = claimed or claim(site.layout, role)
     bus = None
     try:
-        maps.prepare(site)
+        preflight.check_settings(site.path, site.settings)
+        if role != "web" and site.cameras:
+            preflight.check_models(site.settings)
+        if role != "streams":
+            maps.prepare(site)
+        stop = _until_signal()  # from here on: up to now Ctrl-C is a KeyboardInterrupt, and nothing has to be ended in order
         if not site.settings.bus.url and role != "streams":
             bus = EmbeddedValkey(site.layout)
             bus.start()
-        supervisor = Supervisor([*before, *children(site, role), *after], pass_fds=(handle,), environ=_environment())
-        supervisor.start()
+        supervisor = Supervisor([*before, *children(site, role), *after], pass_fds=handles, environ=_environment())
         try:
-            late = supervisor.wait_ready([c.name for c in children(site, role)], READY_WITHIN_S)
-            if "web" in late or len(late) == len(children(site, role)):
-                raise SiteError(_why_late(site, late))
-            if late:  # the rest goes on: its cameras are black, and say why
-                print(f"callout: {_why_late(site, late)}", file=sys.stderr)
-            if role != "streams":
-                announce(str((supervisor.ready("web") or {}).get("address", "")))
-            supervisor.run(stop)
+            supervisor.start()
+            _run(site, role, supervisor, others=[child.name for child in before], announce=announce, stop=stop)
         finally:
             supervisor.close()
     except EmbeddedError as error:
@@ -90,8 +81,30 @@ def serve(
     finally:
         if bus is not None:
             bus.stop()
-        os.close(handle)
+        release(handles)
     return 0
+
+
+def _run(
+    site: Site, role: Role, supervisor: Supervisor, *, others: list[str], announce: Callable[[str], None], stop: threading.Event
+) -> None:
+    needed = [child.name for child in children(site, role)]
+    late = supervisor.wait_ready([*others, *needed], READY_WITHIN_S, stop)
+    if stop.is_set():
+        return
+    if "web" in late or set(needed) <= set(late):
+        raise SiteError(_why_late(site, late))
+    if late:  # the rest goes on: its cameras are black, and say why
+        print(f"callout: {_why_late(site, late)}", file=sys.stderr)
+    announce(str((supervisor.ready("web") or {}).get("address", "")) if role != "streams" else "")
+    supervisor.run(stop)
+
+
+def _until_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _environment() -> dict[str, str]:
@@ -103,5 +116,8 @@ def _why_late(site: Site, names: list[str]) -> str:
     for name in names:
         file = site.layout.root / "logs" / f"{name}.log"
         last = file.read_text(errors="replace").strip().splitlines()[-3:] if file.exists() else []
-        said.append(f"{name} did not start. Its log {file} ends with:\n    " + "\n    ".join(last or ["(nothing)"]))
+        if last and last[-1].startswith("callout: "):
+            said.append(f"{name} did not start: {last[-1].removeprefix('callout: ')}  (log: {file})")
+        else:
+            said.append(f"{name} did not start. Its log {file} ends with:\n    " + "\n    ".join(last or ["(nothing)"]))
     return "\n".join(said)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from configs import settings as reader
 from configs.layout import Layout
 from configs.schema import Camera, Settings
+
+Role = Literal["all", "web", "streams"]
+CLAIM_WAIT_S = 10.0  # longer than the children of a killed Callout take to end
 
 
 class SiteError(Exception):
@@ -55,23 +60,35 @@ def open_site(path: Path) -> Site:
     return Site(path.resolve(), settings, Layout(reader.resolve(path.resolve(), settings.data.folder)))
 
 
-def claim(layout: Layout, wait_s: float = 10.0) -> int:
-    """One Callout for each data folder. Returns a descriptor that children inherit: the claim holds until the last one is gone.
+def claim(layout: Layout, role: Role = "all", wait_s: float = CLAIM_WAIT_S) -> tuple[int, ...]:
+    """One Callout for each data folder and role (`all` is both). Returns descriptors that children inherit: the claim holds until
+    the last of them is gone. Raises SiteError.
 
     Waits a little, for the children of a Callout that was killed to notice it.
     """
     layout.make()
-    handle = os.open(layout.root / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    handles: list[int] = []
     deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    for part in ("web", "streams") if role == "all" else (role,):
+        handles.append(os.open(layout.root / f"{part}.lock", os.O_RDWR | os.O_CREAT, 0o600))
+        while not _locked(handles[-1]):
             if time.monotonic() > deadline:
-                os.close(handle)
+                release(handles)
                 raise SiteError(
                     f"another Callout runs on the data folder {layout.root}. End it, or give this one its own: [data] folder"
-                ) from None
-            time.sleep(0.1)
-        else:
-            return handle
+                )
+            time.sleep(0.05)
+    return tuple(handles)
+
+
+def release(handles: Iterable[int]) -> None:
+    for handle in handles:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from typing import get_args
 from cli.site import open_site
 from configs.schema import Account, Role
 from web.accounts import AccountError, Accounts, make_password
+from web.accounts_store import AccountsStoreError
 from web.problems import Text
 
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             accounts.add(Account(args.name, args.role, args.display, args.jurisdiction, tuple(args.groups)), word)
         else:
             accounts.set_password(args.name, word)
-    except AccountError as error:
+    except (AccountError, AccountsStoreError) as error:
         print(f"callout: {error}", file=sys.stderr)
         return 1
     finally:

@@ -2,16 +2,18 @@
 
 A child gets a pipe as standard input that closes when this process dies, however it dies: children that see it end stop
 themselves, so kill -9 of the parent leaves no orphan. Its standard output is a line protocol (`BEAT`, `READY {json}`).
+A child that ends with HOPELESS before it was ever ready says that trying again helps nobody: its settings are wrong.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,9 @@ import structlog
 READY = "CALLOUT READY"
 BEAT = "CALLOUT BEAT"
 BEAT_EVERY_S = 1.0
-WEDGED_AFTER_S = 20.0
-STABLE_AFTER_S = 30.0
+HOPELESS = 78  # EX_CONFIG of sysexits.h
+LOG_MOST_BYTES = 8 * 1024 * 1024  # then the log's content moves to NAME.log.1, in place of what was there
+LOGS_EVERY_S = 30.0
 
 log = structlog.get_logger()
 
@@ -34,6 +37,15 @@ class Child:
     argv: tuple[str, ...]
     log_file: Path
     once: bool = False  # its end is not a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`wedged_after_s` without a beat a child is killed; after `stable_after_s` its earlier failures are forgotten."""
+
+    wedged_after_s: float = 20.0
+    stable_after_s: float = 30.0
+    log_most_bytes: int = LOG_MOST_BYTES
 
 
 def restart_delay_s(failures: int) -> float:
@@ -51,8 +63,9 @@ class _Running:
     not_before_s: float = 0.0
     restarts: int = 0
     ready: dict[str, Any] | None = None
+    was_ready: bool = False
     done: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    hopeless: bool = False
 
 
 class Supervisor:
@@ -65,8 +78,11 @@ class Supervisor:
         pass_fds: tuple[int, ...] = (),
         now: Callable[[], float] = time.monotonic,
         environ: dict[str, str] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._all = {child.name: _Running(child) for child in children}
+        self._limits = limits or Limits()
+        self._logs_s = now()
         self._pass_fds = pass_fds
         self._now = now
         self._environ = environ
@@ -86,14 +102,16 @@ class Supervisor:
         process = self._all[name].process
         return process.pid if process is not None and process.poll() is None else None
 
-    def wait_ready(self, names: Iterable[str], timeout_s: float) -> list[str]:
-        """Watches until all are ready; returns the names that are not by then."""
+    def wait_ready(self, names: Iterable[str], timeout_s: float, stop: threading.Event | None = None) -> list[str]:
+        """Watches until all are ready, are hopeless, or `stop` is set; returns the names that are not ready."""
+        stop = stop or threading.Event()
         deadline = self._now() + timeout_s
         waiting = list(names)
-        while waiting and self._now() < deadline:
+        while self._now() < deadline:
             self.step()
             waiting = [name for name in waiting if self._all[name].ready is None]
-            time.sleep(0.05)
+            if all(self._all[name].hopeless for name in waiting) or stop.wait(0.05):
+                break
         return waiting
 
     def run(self, stop: threading.Event) -> None:
@@ -112,45 +130,56 @@ class Supervisor:
                     self._spawn(running)
             elif (code := process.poll()) is not None:
                 self._ended(running, code, now)
-            elif now - running.beat_s > WEDGED_AFTER_S:
+            elif now - running.beat_s > self._limits.wedged_after_s:
                 log.error("child.wedged", name=running.child.name, silent_s=round(now - running.beat_s, 1))
                 process.kill()
-            elif running.failures and now - running.started_s > STABLE_AFTER_S:
+                running.beat_s = now  # it may take the system a moment
+            elif running.failures and now - running.started_s > self._limits.stable_after_s:
                 running.failures = 0
+        if now - self._logs_s > LOGS_EVERY_S:
+            self._logs_s = now
+            for running in self._all.values():
+                cap(running.child.log_file, self._limits.log_most_bytes)
 
-    def close(self, grace_s: float = 4.0) -> None:
+    def close(self, grace_s: float = 6.0) -> None:
         """Closes the children's standard input, waits, and kills what is left by then."""
-        living = [r for r in reversed(self._all.values()) if r.process is not None and r.process.poll() is None]
-        for running in living:
+        for running in self._all.values():
             running.done = True
-            assert running.process is not None
-            if running.process.stdin is not None:
-                running.process.stdin.close()
+        processes = [(r.child.name, r.process) for r in reversed(self._all.values()) if r.process is not None]
+        for _, process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
         deadline = time.monotonic() + grace_s
-        for running in living:
-            assert running.process is not None
+        for name, process in processes:
             try:
-                running.process.wait(max(0.05, deadline - time.monotonic()))
+                process.wait(max(0.05, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("child.killed", name=running.child.name, reason="did not end in time")
-                running.process.kill()
-                running.process.wait(5)
+                log.warning("child.killed", name=name, reason="did not end in time")
+                process.kill()
+                process.wait(5)
 
     def _spawn(self, running: _Running) -> None:
         child = running.child
-        child.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with child.log_file.open("a", encoding="utf-8") as sink:
-            running.process = subprocess.Popen(
-                child.argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                text=True,
-                pass_fds=self._pass_fds,
-                env=self._environ,
-            )
         running.started_s = running.beat_s = self._now()
         running.ready = None
+        try:
+            child.log_file.parent.mkdir(parents=True, exist_ok=True)
+            cap(child.log_file, self._limits.log_most_bytes)
+            with child.log_file.open("a", encoding="utf-8") as sink:  # appending, as `cap` needs it
+                running.process = subprocess.Popen(
+                    child.argv,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=sink,
+                    text=True,
+                    errors="replace",
+                    pass_fds=self._pass_fds,
+                    env=self._environ,
+                )
+        except OSError as error:  # no memory, no disk: the next attempt may do
+            log.error("child.not_started", name=child.name, error=str(error))
+            self._failed(running, running.started_s)
+            return
         threading.Thread(target=self._listen, args=(running, running.process), name=f"listen-{child.name}", daemon=True).start()
 
     def _listen(self, running: _Running, process: subprocess.Popen[str]) -> None:
@@ -159,9 +188,10 @@ class Supervisor:
             for line in lines:
                 if running.process is not process:
                     return
-                running.beat_s = self._now()
+                if line.startswith((READY, BEAT)):  # whatever else a library prints is no sign of life
+                    running.beat_s = self._now()
                 if line.startswith(READY):
-                    running.ready = json.loads(line[len(READY) :] or "{}")
+                    running.ready, running.was_ready = _facts(line[len(READY) :]), True
 
     def _ended(self, running: _Running, code: int, now: float) -> None:
         if running.process is not None and running.process.stdin is not None:
@@ -170,7 +200,38 @@ class Supervisor:
         if running.child.once and code == 0:
             running.done = True
             return
+        running.ready = None
+        if code == HOPELESS and not running.was_ready:
+            running.done = running.hopeless = True
+            log.error("child.hopeless", name=running.child.name)
+            return
+        self._failed(running, now)
+        log.error("child.ended", name=running.child.name, code=code, again_in_s=restart_delay_s(running.failures))
+
+    def _failed(self, running: _Running, now: float) -> None:
         running.failures += 1
         running.restarts += 1
         running.not_before_s = now + restart_delay_s(running.failures)
-        log.error("child.ended", name=running.child.name, code=code, again_in_s=restart_delay_s(running.failures))
+
+
+def cap(file: Path, most_bytes: int) -> None:
+    """Moves a log's content to NAME.1 when it is longer. The file stays the same, since a child may have it open for appending:
+    what it writes in this very moment may be lost.
+    """
+    try:
+        if file.stat().st_size > most_bytes:
+            shutil.copyfile(file, file.with_name(file.name + ".1"))
+            with file.open("r+b") as content:
+                content.truncate()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("log.not_capped", file=str(file), error=error.strerror)
+
+
+def _facts(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

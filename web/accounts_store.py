@@ -16,6 +16,8 @@ from typing import cast
 
 from configs.schema import Account, Role
 
+AccountsStoreError = sqlite3.Error  # the name by which the command line knows it: a full disk, a file that is no database
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS account (
     name          TEXT PRIMARY KEY,
