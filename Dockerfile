@@ -2,7 +2,10 @@
 # in two stages: packages and front end first, then a small image that runs as nobody in particular. Please report what it needs.
 #
 #   docker build -t callout .
-#   docker run --rm -p 8080:8080 -v callout-data:/data callout serve --config /data/site.toml
+#   docker run --rm -p 127.0.0.1:8080:8080 -v callout-data:/data callout serve --config /data/site.toml
+#
+# In /data/site.toml: [web] host = "0.0.0.0", or nobody outside the container reaches the page; and [data] folder = "data", so that
+# everything lies in the volume. No UDP port is published: live video then comes over HTTP by itself. With --network host it comes by WebRTC.
 
 FROM python:3.13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && rm -rf /var/lib/apt/lists/*
@@ -10,7 +13,7 @@ WORKDIR /callout
 COPY requirements requirements
 RUN python -m venv .venv && .venv/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY . .
-# brings web/static/vendor; the packages above are already there
+# The bootstrap finds the packages there, brings web/static/vendor, and marks both as done, so that nothing is installed at run time.
 RUN ./callout models verify
 
 FROM python:3.13-slim
