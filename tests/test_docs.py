@@ -185,7 +185,7 @@ def known_keys() -> dict[str, set[str]]:
 
 def is_a_file(name: str, end: str) -> bool:
     """`streams.feed` is a module, `site.toml` a file: neither is a setting."""
-    return end in {"py", "toml", "md"} or (ROOT / name / f"{end}.py").exists()
+    return end in {"py", "toml", "md", "lock"} or (ROOT / name / f"{end}.py").exists()
 
 
 def test_every_setting_that_is_mentioned_exists() -> None:
