@@ -63,6 +63,7 @@ def _round(urls: list[str], args: argparse.Namespace) -> dict[str, float]:
         "dropped": mine["dropped"],
         "decode": bare["decode_cpu_s"],
         "infer": bare["infer_cpu_s"],
+        "infer_inside": mine["infer_cpu_s"],
         "sightings": mine["sightings"],
     }
 
@@ -104,7 +105,7 @@ def _tell(rounds: list[dict[str, float]], args: argparse.Namespace) -> int:
 def _row(name: str, row: dict[str, float]) -> str:
     costs = f"{row['ours']:>10.4f}{row['bound']:>10.4f}{row['ratio']:>8.3f}"
     counts = f"{row['rate']:>8.2f}{row['fps']:>7.1f}{row['dropped']:>9.0f}"
-    parts = f"decode {row['decode']:.4f}, inference {row['infer'] * 1000:.1f} ms, {row['sightings']:.0f} sightings"
+    parts = f"decode {row['decode']:.4f}, inference {row['infer'] * 1000:.1f} ms (in the worker {row['infer_inside'] * 1000:.1f}), {row['sightings']:.0f} sightings"
     return f"{name:<7}{costs}{counts}   {parts}"
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from configs import schema
 from configs.settings import environment
 from models import store
+from models.manifest import ModelEntry
 from streams.packet import VideoPacket
 from streams.source import DecodedFrame, Source
 from streams.worker import Folders, Worker
@@ -48,6 +49,21 @@ class _Counting:
     def view(self, message: dict[str, Any]) -> None: ...
 
 
+class _Timed(Detector):
+    """Notes what each bare inference costs inside the worker, beside the decoding threads: the bound's runs alone."""
+
+    def __init__(self, entry: ModelEntry, path: Path) -> None:
+        super().__init__(entry, path)
+        self.costs: list[float] = []
+
+    def infer(self, tensor: Any) -> Any:
+        began = time.thread_time()
+        try:
+            return super().infer(tensor)
+        finally:
+            self.costs.append(time.thread_time() - began)
+
+
 class _SlowSource(Source):
     """The planted defect `slow`: every frame is converted to BGR at full size before anybody asks for it."""
 
@@ -62,14 +78,14 @@ def ours(urls: list[str], seconds: float, model: str, rate: float, defect: str) 
     assets = environment().assets
     found, faces = store.find(model, assets), store.find("centerface_int8", assets)
     cameras = [_camera(f"cam-{index}", url) for index, url in enumerate(urls)]
-    sink = _Counting()
+    sink, eyes = _Counting(), _Timed(found.entry, found.path)
     with tempfile.TemporaryDirectory(prefix="callout-") as folder:
         root = Path(folder)
         worker = Worker(
             cameras,
             schema.Streams(infer_per_s=rate, pre_roll_s=8, post_roll_s=4, clip_max_s=30),
             Folders(root, root, root / "feed.sock"),
-            eyes=Detector(found.entry, found.path),
+            eyes=eyes,
             scores=found.entry.scores,
             faces=FaceDetector(faces.entry, faces.path),
             sink=sink,
@@ -94,6 +110,7 @@ def ours(urls: list[str], seconds: float, model: str, rate: float, defect: str) 
         "rate": looked / wall / len(urls),
         "dropped": passed_over,
         "sightings": sink.sightings,
+        "infer_cpu_s": statistics.median(eyes.costs),
     }
 
 

@@ -78,6 +78,7 @@ class CameraWatcher:
         self._wall, self._faces, self._model_sha256 = wall, faces, model_sha256
         self._thumbnails, self._on_inferred, self._on_trouble = thumbnails, on_inferred, on_trouble
         self._look: Look | None = None
+        self._found_in: tuple[int, Sequence[Detection]] = (-1, ())  # a frame's number, and what the detector found in it
         self._state: LookState | None = None
         self._size = (0, 0)
         self._failing = False
@@ -110,6 +111,7 @@ class CameraWatcher:
         if failed:
             self._blind("detector_failed", failed)
         elif found is not None:
+            self._found_in = (frame.seq, found)
             state, looked = look.see(state, frame, found)
             self._wall.cover = Cover(state.cover, state.inferred_at_s)
             self._on_inferred()
@@ -156,8 +158,9 @@ class CameraWatcher:
         return digest
 
     def _covered(self, frame: Frame) -> Sequence[Detection]:
-        """The people to cover in this very frame: looked for anew, since the last detector run may be of an older frame."""
-        return self._looker.detect_now(frame)
+        """The people to cover in this very frame: looked for anew where the last detector run is of an older frame."""
+        seq, found = self._found_in
+        return found if seq == frame.seq else self._looker.detect_now(frame)
 
 
 def _keep(target: Path, content: bytes) -> None:

@@ -23,11 +23,17 @@ def cost(predicted: Box, seen: Box, gap_s: float, aspect: float, *, reach: float
 
     `aspect` is the picture's width over its height, for boxes are fractions of both; `reach` shortens how far is near.
     """
-    overlap = iou(predicted, seen)
+    gate = reach * min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
     tall, small = (predicted[3] - predicted[1], seen[3] - seen[1])
+    wide, slim = (predicted[2] - predicted[0], seen[2] - seen[0])
+    dx, dy = abs(predicted[0] + predicted[2] - seen[0] - seen[2]), abs(predicted[1] + predicted[3] - seen[1] - seen[3])
+    if (dx >= wide + slim or dy >= tall + small) and (
+        (dx * aspect) ** 2 + dy**2 > 4 * gate**2 * max(wide * tall, slim * small) * aspect
+    ):
+        return None  # apart and too far: nearly all pairs of a busy picture end here, so it is said without a call
+    overlap = iou(predicted, seen)
     if overlap < WIDE_ENOUGH_IOU and min(tall, small) < HEIGHT_RATIO_LEAST * max(tall, small):
         return None
-    gate = reach * min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
     away = distance_sizes(predicted, seen, aspect) / gate
     if overlap < WIDE_ENOUGH_IOU and away > 1:
         return None

@@ -28,7 +28,10 @@ const commands = {
   j: () => step(1), arrowdown: () => step(1), k: () => step(-1), arrowup: () => step(-1),
   c: (i) => unless(whyNot(i, "confirm"), () => act(i, "confirm")),
   x: (i) => unless(whyNot(i, "dismiss"), () => ask("dismiss", i)),
-  d: (i) => unless(whyNot(i, "dispatch"), () => startChoosing(i)),
+  d: (i) => unless(whyNot(i, "dispatch"), () => {
+    document.activeElement?.blur(); // an Enter that follows at once is meant for the choice, not for the button pressed last
+    startChoosing(i);
+  }),
   w: (i) => unless(whyNot(i, "withdraw"), () => ask("withdraw", i)),
   r: (i) => { const next = closingStep(i); unless(next ? whyNot(i, next) : whyNot(i, "control"), () => act(i, next)); },
   v: (i) => (grantFor(i) ? closeClear() : unless(whyNoClear(i), () => openClear(i))),

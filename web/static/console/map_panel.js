@@ -108,6 +108,7 @@ export function MapPanel() {
     });
     return () => { made.then((map) => { for (const stop of stops) stop(); map.remove(); view.value = null; }); };
   }, [place]);
-  return html`<section class="panel map" aria-label=${t("map")}><div class="map-canvas" ref=${ref} data-testid="map"></div>
+  return html`<section class="panel map" aria-label=${t("map")}><div class="map-canvas" ref=${ref} data-testid="map"
+      data-ways=${routes(selected.value).length}></div>
     <button type="button" class="btn small map-fit" onClick=${() => view.value && look(view.value)} title=${t("map.fit")} aria-label=${t("map.fit")}><${Icon} name="pin" /></button></section>`;
 }
