@@ -105,7 +105,8 @@ def _tell(rounds: list[dict[str, float]], args: argparse.Namespace) -> int:
 def _row(name: str, row: dict[str, float]) -> str:
     costs = f"{row['ours']:>10.4f}{row['bound']:>10.4f}{row['ratio']:>8.3f}"
     counts = f"{row['rate']:>8.2f}{row['fps']:>7.1f}{row['dropped']:>9.0f}"
-    parts = f"decode {row['decode']:.4f}, inference {row['infer'] * 1000:.1f} ms (in the worker {row['infer_inside'] * 1000:.1f}), {row['sightings']:.0f} sightings"
+    infer = f"inference {row['infer'] * 1000:.1f} ms (in the worker {row['infer_inside'] * 1000:.1f})"
+    parts = f"decode {row['decode']:.4f}, {infer}, {row['sightings']:.0f} sightings"
     return f"{name:<7}{costs}{counts}   {parts}"
 
 

@@ -20,7 +20,9 @@ FLAGS = (
 # Remembers every peer connection, so that a test can ask which codec really arrives.
 REMEMBER_PEERS = """
   window.peers = [];
-  window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...words) { super(...words); window.peers.push(this); } };
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...words) { super(...words); window.peers.push(this); }
+  };
 """
 
 VIDEO_MIME = """
