@@ -6,10 +6,14 @@ are in sizes of the object itself (the root of its area), which makes them hold 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vision.detections import Box
+
+Floats = NDArray[np.float64]
 
 GATE_SIZES = 0.5  # how far a box may jump by itself, in sizes of the object: the detector's own jitter
 GATE_SIZES_PER_S = 2.0  # and for its movement: a runner does about 2 of his sizes a second
@@ -18,26 +22,37 @@ HEIGHT_RATIO_LEAST = 0.5  # boxes that differ more in height are not the same th
 WIDE_ENOUGH_IOU = 0.2
 
 
-def cost(predicted: Box, seen: Box, gap_s: float, aspect: float, *, reach: float = 1.0) -> float | None:
-    """How badly `seen` fits a thing predicted at `predicted` after `gap_s` unseen: lower is better, None: cannot be it.
+def costs(
+    predicted: Sequence[Box], seen: Sequence[Box], gaps_s: Sequence[float], aspect: float, *, reach: float = 1.0
+) -> list[tuple[float, int, int]]:
+    """(cost, index in `predicted`, index in `seen`) of all pairs that can be one thing: lower is better.
 
-    `aspect` is the picture's width over its height, for boxes are fractions of both; `reach` shortens how far is near.
+    `predicted[i]` is where a thing should be that was unseen for `gaps_s[i]`. `aspect` is the picture's width over its height,
+    for boxes are fractions of both; `reach` shortens how far is near. All pairs at once: a busy picture has a thousand.
     """
-    gate = reach * min(GATE_SIZES + GATE_SIZES_PER_S * gap_s, GATE_SIZES_MOST)
-    tall, small = (predicted[3] - predicted[1], seen[3] - seen[1])
-    wide, slim = (predicted[2] - predicted[0], seen[2] - seen[0])
-    dx, dy = abs(predicted[0] + predicted[2] - seen[0] - seen[2]), abs(predicted[1] + predicted[3] - seen[1] - seen[3])
-    if (dx >= wide + slim or dy >= tall + small) and (
-        (dx * aspect) ** 2 + dy**2 > 4 * gate**2 * max(wide * tall, slim * small) * aspect
-    ):
-        return None  # apart and too far: nearly all pairs of a busy picture end here, so it is said without a call
-    overlap = iou(predicted, seen)
-    if overlap < WIDE_ENOUGH_IOU and min(tall, small) < HEIGHT_RATIO_LEAST * max(tall, small):
-        return None
-    away = distance_sizes(predicted, seen, aspect) / gate
-    if overlap < WIDE_ENOUGH_IOU and away > 1:
-        return None
-    return min(away, 2.0) - overlap
+    if not predicted or not seen:
+        return []
+    old, new = np.asarray(predicted, np.float64)[:, None], np.asarray(seen, np.float64)[None]
+    old_sides, new_sides = old[..., 2:] - old[..., :2], new[..., 2:] - new[..., :2]
+    overlap = _overlap(old, new, old_sides, new_sides)
+    apart = (old[..., :2] + old[..., 2:] - new[..., :2] - new[..., 2:]) / 2
+    size = np.sqrt(np.maximum(np.maximum(old_sides, 0).prod(-1), np.maximum(new_sides, 0).prod(-1)) * aspect)
+    gates = reach * np.minimum(GATE_SIZES + GATE_SIZES_PER_S * np.asarray(gaps_s, np.float64), GATE_SIZES_MOST)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.nan_to_num(np.hypot(apart[..., 0] * aspect, apart[..., 1]) / size / gates, nan=np.inf, posinf=np.inf)
+    shorter, taller = np.minimum(old_sides[..., 1], new_sides[..., 1]), np.maximum(old_sides[..., 1], new_sides[..., 1])
+    possible = (overlap >= WIDE_ENOUGH_IOU) | ((shorter >= HEIGHT_RATIO_LEAST * taller) & (away <= 1))
+    price = np.minimum(away, 2.0) - overlap
+    rows, columns = np.nonzero(possible)
+    return list(zip(price[rows, columns].tolist(), rows.tolist(), columns.tolist(), strict=True))
+
+
+def _overlap(old: Floats, new: Floats, old_sides: Floats, new_sides: Floats) -> Floats:
+    """Intersection over union of all pairs; 0 for boxes without area."""
+    shared = np.minimum(old[..., 2:], new[..., 2:]) - np.maximum(old[..., :2], new[..., :2])
+    both = np.maximum(shared, 0).prod(-1)
+    union = np.maximum(old_sides, 0).prod(-1) + np.maximum(new_sides, 0).prod(-1) - both
+    return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=both > 0), np.float64)
 
 
 def pair(costs: Sequence[tuple[float, int, int]]) -> list[tuple[int, int]]:
@@ -51,14 +66,6 @@ def pair(costs: Sequence[tuple[float, int, int]]) -> list[tuple[int, int]]:
             taken_new.add(new)
             pairs.append((old, new))
     return pairs
-
-
-def distance_sizes(first: Box, second: Box, aspect: float) -> float:
-    """Between the boxes' centres, in sizes of the larger one."""
-    dx = (first[0] + first[2] - second[0] - second[2]) / 2 * aspect
-    dy = (first[1] + first[3] - second[1] - second[3]) / 2
-    size = math.sqrt(max(area(first), area(second)) * aspect)
-    return math.hypot(dx, dy) / size if size > 0 else math.inf
 
 
 def iou(first: Box, second: Box) -> float:

@@ -61,14 +61,9 @@ def step(
     When time goes backwards the old boxes are held as if just missed.
     """
     seen = sorted((d for d in detections if d.label in COVERED_LABELS), key=lambda d: (-d.score, d.box))
-    costs = []
-    for old, item in enumerate(state.held):
-        gap_s = max(0.0, now_s - item.seen_s)
-        predicted = association.shifted(item.box, item.velocity or (0.0, 0.0), gap_s)
-        for new, detection in enumerate(seen):
-            price = association.cost(predicted, detection.box, gap_s, aspect)
-            if price is not None:
-                costs.append((price, old, new))
+    gaps_s = [max(0.0, now_s - item.seen_s) for item in state.held]
+    predicted = [association.shifted(h.box, h.velocity or (0.0, 0.0), gap_s) for h, gap_s in zip(state.held, gaps_s, strict=True)]
+    costs = association.costs(predicted, [detection.box for detection in seen], gaps_s, aspect)
     origin = {new: state.held[old] for old, new in association.pair(costs)}
     renewed = [_renewed(origin.get(new), detection, now_s) for new, detection in enumerate(seen)]
     used = {id(item) for item in origin.values()}

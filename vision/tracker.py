@@ -110,17 +110,11 @@ def _associate(
     live: list[Live], seen: list[Detection], now_s: float, aspect: float, *, reach: float
 ) -> tuple[list[Live], list[Live], list[Detection]]:
     """(tracks carried on, tracks without a detection, detections without a track)."""
-    costs = []
+    gaps_s = [now_s - item.track.last_seen_s for item in live]
+    predicted = [association.shifted(item.track.box, item.velocity, gap_s) for item, gap_s in zip(live, gaps_s, strict=True)]
     groups = [group_of(detection.label) for detection in seen]
-    for old, item in enumerate(live):
-        gap_s = now_s - item.track.last_seen_s
-        predicted = association.shifted(item.track.box, item.velocity, gap_s)
-        for new, detection in enumerate(seen):
-            if groups[new] != item.group:
-                continue
-            price = association.cost(predicted, detection.box, gap_s, aspect, reach=reach)
-            if price is not None:
-                costs.append((price, old, new))
+    possible = association.costs(predicted, [detection.box for detection in seen], gaps_s, aspect, reach=reach)
+    costs = [row for row in possible if groups[row[2]] == live[row[1]].group]
     pairs = association.pair(costs)
     carried = [_carried(live[old], seen[new], now_s, aspect) for old, new in pairs]
     olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
