@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:  # noqa: RET503  # the last line does not
     except KeyboardInterrupt:
         print("\ncallout: stopped. Run it again to go on where it was.", file=sys.stderr)
         return 130
+    except OSError as error:  # no room, no right to write here
+        print(f"callout: {error.filename or ROOT}: {error.strerror or error}", file=sys.stderr)
+        return 1
     environ = dict(os.environ)
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH", "")]))
     os.execve(PYTHON, [str(PYTHON), "-m", "cli", *arguments], environ)  # noqa: S606  # our own interpreter
@@ -46,9 +49,8 @@ def main(arguments: list[str]) -> int:  # noqa: RET503  # the last line does not
 
 def prepare(groups: list[str]) -> None:
     """Brings .venv and the vendor folder up to the lock files; returns at once when they are. One process at a time does it."""
-    if all(_fresh(VENV / f"callout-{group}", _lock_stamp(group)) for group in groups) and _fresh(
-        VENDOR / ".stamp", _vendor_stamp()
-    ):
+    installed = PYTHON.exists() and all(_fresh(VENV / f"callout-{group}", _lock_stamp(group)) for group in groups)
+    if installed and _fresh(VENDOR / ".stamp", _vendor_stamp()):
         return
     with (ROOT / ".bootstrap.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -85,18 +87,25 @@ def _say(text: str) -> None:
 
 
 def _make_venv() -> None:
-    if PYTHON.exists():
-        version = subprocess.run(
-            [PYTHON, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False
-        )
-        if version.returncode == 0 and tuple(map(int, version.stdout.split())) >= (3, 11):
+    if VENV.exists():
+        if _is_whole():
             return
-        _say("the environment's Python is gone or too old: making it anew")
+        _say("the environment is not whole, or its Python is gone or too old: making it anew")
     _say(f"making .venv with Python {sys.version.split()[0]}")
     try:
         venv.create(VENV, with_pip=True, clear=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise BootstrapError(f"cannot make {VENV}: {error}. On Debian and Ubuntu: sudo apt install python3-venv") from error
+
+
+def _is_whole() -> bool:
+    """Whether the environment's Python runs, is new enough and has pip: making it may have been stopped in the middle."""
+    try:
+        probe = [str(PYTHON), "-c", "import sys, pip; print(*sys.version_info[:2])"]
+        found = subprocess.run(probe, capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return found.returncode == 0 and tuple(map(int, found.stdout.split())) >= (3, 11)
 
 
 def _install(group: str) -> None:

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -51,19 +51,21 @@ RouteHome = Callable[[tuple[float, float], tuple[float, float], str], tuple[list
 
 @dataclass(slots=True)
 class _State:
+    """What a phone has in mind. All else (what it has accepted, since when it is on scene) it asks the server for."""
+
     lon_lat: tuple[float, float]
     assignment: str = ""
     answer_at_s: float = 0.0
-    leave_at_s: float = 0.0
     arrive: movement.Journey | None = None
-    set_out_s: float = 0.0
-    clear_at_s: float = 0.0
     home: movement.Journey | None = None
-    refused: set[str] = field(default_factory=set)
+    set_out_s: float = 0.0
 
 
 class SimulatedResponder:
-    """One phone. `step(now_s)` does one poll and at most one answer; `run` repeats it until told to stop."""
+    """One phone. `step(now_s)` does one poll and at most one answer; `run` repeats it until told to stop.
+
+    It may be started anew at any moment: it goes on from the place and the assignment that the server knows.
+    """
 
     def __init__(
         self,
@@ -80,18 +82,31 @@ class SimulatedResponder:
         self._rng = rng
         self._route_home = route_home
         self._http = client or httpx.Client(base_url=origin, timeout=5.0, headers={"Origin": origin})
-        self._signed_in = False
+        self._signed_in = self._on_duty = False
         self._state = _State(lon_lat=(phone.base[1], phone.base[0]))
 
+    @property
+    def lat_lon(self) -> tuple[float, float]:
+        return self._state.lon_lat[1], self._state.lon_lat[0]
+
     def run(self, stop: threading.Event) -> None:
+        offline = False
         while not stop.wait(REPORT_EVERY_S):
             try:
                 self.step(time.time())
+                offline = False
             except httpx.HTTPError as error:
-                log.warning("responder.offline", account=self._phone.account, reason=type(error).__name__)
+                if not offline:
+                    log.warning("responder.offline", account=self._phone.account, reason=_why(error))
+                offline = True
                 stop.wait(RETRY_S)
+            except Exception:
+                log.exception("responder.failed", account=self._phone.account)
+                stop.wait(RETRY_S)
+        self._http.close()
 
     def step(self, now_s: float) -> None:
+        """Raises httpx.HTTPError: no answer, or a refusal. After a 401 the next step signs in again."""
         if not self._signed_in:
             self._sign_in()
         self._move(now_s)
@@ -108,8 +123,11 @@ class SimulatedResponder:
             self._http.post("/api/v1/session", json={"name": self._phone.account, "password": self._phone.password})
         )
         self._http.headers["X-Callout-CSRF"] = me["csrf"]
-        self._signed_in = True
+        known = self._get("/api/v1/units/me")["unit"]["position"]
+        if not self._on_duty and known is not None:
+            self._state.lon_lat = (known["lon"], known["lat"])
         self._post("/api/v1/units/me/state", {"state": "available"})
+        self._signed_in = self._on_duty = True
         log.info("responder.on_duty", account=self._phone.account)
 
     def _serve(self, assignment: Mapping[str, Any], now_s: float) -> None:
@@ -118,31 +136,33 @@ class SimulatedResponder:
             thought_s = manner.answer_median_s * math.exp(self._rng.gauss(0, manner.answer_spread))
             self._state = state = _State(lon_lat=state.lon_lat, assignment=assignment["id"], answer_at_s=now_s + thought_s)
         if assignment["state"] == "offered" and now_s >= state.answer_at_s:
-            if self._rng.random() < manner.acceptance:
-                self._answer(assignment, "accept", now_s)
-                state.leave_at_s = now_s + self._phone.turnout_s / manner.pace
-            else:
-                self._answer(assignment, "decline", now_s, reason="cannot_come")
-        elif assignment["state"] == "accepted" and now_s >= state.leave_at_s:
-            self._answer(assignment, "en_route", now_s)
-            state.arrive = self._journey_to(assignment)
-            state.set_out_s = now_s
+            accepts = self._rng.random() < manner.acceptance
+            self._answer(assignment, *(("accept",) if accepts else ("decline", "cannot_come")), now_s=now_s)
+        elif (
+            assignment["state"] == "accepted"
+            and now_s >= (assignment["accepted_at_s"] or 0) + self._phone.turnout_s / manner.pace
+        ):
+            self._answer(assignment, "en_route", now_s=now_s)
         elif assignment["state"] == "en_route":
-            if state.arrive is None:  # after a restart: from where we are
+            if state.arrive is None:  # just set out, or started anew: from where we are
                 state.arrive, state.set_out_s = self._journey_to(assignment), now_s
             elif movement.at(state.arrive, now_s - state.set_out_s)[1]:
-                self._answer(assignment, "on_scene", now_s)
-                state.clear_at_s = now_s + manner.on_scene_s / manner.pace
-        elif assignment["state"] == "on_scene" and now_s >= state.clear_at_s:
-            self._answer(assignment, "clear", now_s)
+                self._answer(assignment, "on_scene", now_s=now_s)
+        elif assignment["state"] == "on_scene" and now_s >= (assignment["on_scene_at_s"] or 0) + manner.on_scene_s / manner.pace:
+            self._answer(assignment, "clear", now_s=now_s)
 
     def _journey_to(self, assignment: Mapping[str, Any]) -> movement.Journey:
+        """What is left of the route, in what is left of its time; without a route we are as near as we get."""
+        here, pace = self._state.lon_lat, self._manner.pace
         route = [(lon, lat) for lon, lat in assignment["route"] or ()]
-        points = [self._state.lon_lat, *route] if route else [self._state.lon_lat]
-        travel_s = (assignment["eta_s"] or 0.0) - self._phone.turnout_s if route else 0.0
-        if travel_s <= 0:
-            return movement.journey(points, mode=self._phone.mode)
-        return movement.journey(points, duration_s=travel_s / self._manner.pace)
+        whole_m, travel_s = movement.length_m(route), (assignment["eta_s"] or 0.0) - self._phone.turnout_s
+        left = [here, *movement.rest(route, here)]
+        known = travel_s > 0 and whole_m > 0
+        took_s = travel_s * movement.length_m(left) / whole_m / pace if known else None
+        return movement.journey(left, duration_s=took_s, **self._usual())
+
+    def _usual(self) -> dict[str, Any]:
+        return {"mode": self._phone.mode, "pace": self._manner.pace}
 
     def _free(self, now_s: float) -> None:
         state = self._state
@@ -153,7 +173,7 @@ class SimulatedResponder:
             found = self._route_home((state.lon_lat[1], state.lon_lat[0]), self._phone.base, self._phone.mode)
             points, travel_s = found if found is not None else ([base], None)
             paced_s = None if travel_s is None else travel_s / self._manner.pace
-            state.home = movement.journey([state.lon_lat, *points], duration_s=paced_s, mode=self._phone.mode)
+            state.home = movement.journey([state.lon_lat, *points], duration_s=paced_s, **self._usual())
             state.set_out_s = now_s
 
     def _move(self, now_s: float) -> None:
@@ -164,12 +184,13 @@ class SimulatedResponder:
             if there and state.home is not None:
                 state.home = None
 
-    def _answer(self, assignment: Mapping[str, Any], action: str, now_s: float, reason: str = "") -> None:
+    def _answer(self, assignment: Mapping[str, Any], action: str, reason: str = "", *, now_s: float) -> None:
         body: dict[str, Any] = {"client_time_s": now_s}
         if reason:
             body["reason"] = reason
-        self._post(f"/api/v1/assignments/{assignment['id']}/{action}", body, key=f"{assignment['id']}-{action}")
-        log.info("responder.answered", account=self._phone.account, action=action)
+        taken = self._post(f"/api/v1/assignments/{assignment['id']}/{action}", body, key=f"{assignment['id']}-{action}")
+        if taken is not None:
+            log.info("responder.answered", account=self._phone.account, action=action)
 
     def _post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Any:
         headers = {"Idempotency-Key": key} if key else {}
@@ -186,3 +207,7 @@ class SimulatedResponder:
             return None
         response.raise_for_status()
         return response.json() if response.content else None
+
+
+def _why(error: httpx.HTTPError) -> str:
+    return f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__

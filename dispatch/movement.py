@@ -35,14 +35,26 @@ class Journey:
         return self.passed_m[-1]
 
 
-def journey(points: Sequence[LonLat], *, duration_s: float | None = None, mode: str = "foot") -> Journey:
-    """Without a duration the mode's usual speed is taken. Raises ValueError for a route without points."""
+def length_m(points: Sequence[LonLat]) -> float:
+    return sum(distance_m(a, b) for a, b in pairwise(points))
+
+
+def rest(route: Sequence[LonLat], here: LonLat) -> list[LonLat]:
+    """The part of a route that lies ahead of somebody who is somewhere along it: from its nearest point on."""
+    if not route:
+        return []
+    nearest = min(range(len(route)), key=lambda index: distance_m(route[index], here))
+    return list(route[nearest:])
+
+
+def journey(points: Sequence[LonLat], *, duration_s: float | None = None, mode: str = "foot", pace: float = 1.0) -> Journey:
+    """Without a duration the mode's usual speed is taken, times `pace`. Raises ValueError for a route without points."""
     if not points:
         raise ValueError("a route needs at least one point")
     passed = [0.0]
     for a, b in pairwise(points):
         passed.append(passed[-1] + distance_m(a, b))
-    took = duration_s if duration_s is not None else passed[-1] / SPEED_M_PER_S[mode]
+    took = duration_s if duration_s is not None else passed[-1] / (SPEED_M_PER_S[mode] * pace)
     return Journey(tuple((float(lon), float(lat)) for lon, lat in points), tuple(passed), max(0.0, took))
 
 
