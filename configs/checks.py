@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -48,6 +49,11 @@ def _numbers(settings: Settings) -> Iterator[Problem]:
         yield (
             ("retention", "outside_incident_hours"),
             f"`{outside:g}` hours: video outside an incident may be kept {VIDEO_OUTSIDE_INCIDENT_MAX_HOURS:g} hours at the most",
+        )
+    if not 0 <= settings.retention.incident_clip_days < math.inf:
+        yield (
+            ("retention", "incident_clip_days"),
+            f"`{settings.retention.incident_clip_days:g}` days: from 0 (deleted when the incident ends) up",
         )
     if not 0 <= settings.web.port <= 65535:
         yield ("web", "port"), f"`{settings.web.port}` is not a port; 0 (any free one) to 65535"

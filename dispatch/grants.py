@@ -57,7 +57,9 @@ def living(reader: Reader, grant_id: str, now_s: float) -> Grant:
         camera=row["camera"],
         expires_at_s=row["expires_at_s"],
         whep=f"/whep/clear/{grant_id}",
-        clips=tuple(GrantClip(c["id"], f"/media/clips/{c['id']}.mp4?grant={grant_id}") for c in clips),
+        clips=tuple(
+            GrantClip(c["id"], f"/media/clips/{c['id']}.mp4?grant={grant_id}") for c in clips if c["deleted_at_s"] is None
+        ),
         incident=row["incident"],
         actor=row["actor"],
         purpose=row["purpose"],

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from configs.schema import Settings
 from configs.schema import Unit as UnitSettings
-from dispatch import audit, grants, incident, intake, outbox
+from dispatch import audit, grants, incident, intake, outbox, removals
 from dispatch import unit as unit_
 from dispatch.assignment import RESPONDER_ACTIONS
 from dispatch.errors import BadInput, Forbidden, Impossible, NotFound, Stale
@@ -25,6 +25,8 @@ from dispatch.incident import ENDED
 from dispatch.offers import Offers, may_answer
 from dispatch.plan import Plans
 from dispatch.recommend import recommend
+from dispatch.removals import Removable
+from dispatch.retention import Doomed, OnDisk
 from dispatch.roster import Position, Roster
 from dispatch.show import Show, attached
 from dispatch.store import Store
@@ -47,6 +49,8 @@ from vision.sighting import Sighting
 
 KEYS_KEPT_S = 86_400.0
 DUE_AT_ONCE = 100  # deadlines that one call of due() handles; it is called again at once when there are more
+FILES_AT_ONCE = 200  # of the media folder, judged in one look at the store
+HEARD_EVERY_S = 30.0  # how often a phone that only asks is written down as heard of
 PHONE_CLOCK_MAX_S = 600.0  # a position's own time is believed when it is not older than this
 
 
@@ -257,6 +261,23 @@ class Desk:
             self._heard_of(work, unit_id)
         return self.unit(unit_id)
 
+    def heard(self, unit_id: str, *, actor: Actor, now_s: float) -> None:
+        """Its phone asked what there is to do: a sign of life. Written down every `HEARD_EVERY_S` at most, so that asking
+        every two seconds costs no transaction; a unit that was lost is back at once."""
+        with self._lock:
+            unit = self._unit(unit_id)
+            every_s = min(HEARD_EVERY_S, self._settings.dispatch.lost_contact_s / 4)
+            lost = unit.state is unit_.State.LOST_CONTACT
+            if not lost and (unit.state is not unit_.State.AVAILABLE or now_s - unit.contact_at_s < every_s):
+                return
+            with self._work(actor, now_s) as work:
+                if lost:
+                    self._heard_of(work, unit_id)
+                else:  # no page shows when a unit was last heard of: nobody is told
+                    changed = unit_.heard(unit, now_s)
+                    work.tx.put_unit(changed)
+                    work.after.append(lambda: self._roster.put_unit(changed))
+
     def unit_state(self, unit_id: str, state: str, *, actor: Actor, now_s: float) -> UnitView:
         """available out_of_service off_duty; Impossible while the unit is committed."""
         if state not in unit_.RESPONDER_ACTIONS:
@@ -305,19 +326,26 @@ class Desk:
     def watched(  # noqa: PLR0917  # who, what and why, in the order of the record
         self, actor: Actor, camera: str, view: str, incident: str | None, session: str, now_s: float
     ) -> None:
-        """The watching is watched. An operator or commander who looks at a `received` incident moves it to `triage`."""
+        """The watching is watched. An operator or commander who looks at the clear picture of a `received` incident moves it
+        to `triage`. A covered picture is on the record alike, and changes nothing: the page shows it by itself."""
         with self._work(actor, now_s) as work:
             if incident is not None:
                 work.incident(incident)
-            facts = {"camera": camera, "view": view, "session": session}
-            work.say([Event("watched", camera, now_s, actor, facts)], incident or "")
+            facts = {"camera": camera, "view": view, "session": session} | ({"incident": incident} if incident else {})
+            event = Event("watched", camera, now_s, actor, facts)
+            if view == "wall":
+                work.tx.add_audit(event, incident or "")  # no line in the journal: people go to and fro between incidents
+                return
+            work.say([event], incident or "")
             if incident is not None:
                 self._triage(work, incident)
 
-    def record(self, actor: Actor, action: str, entity: str, detail: Mapping[str, Any], now_s: float) -> None:
-        """One audit entry of something outside dispatch (a login, an account changed)."""
+    def record(  # noqa: PLR0917  # who, what and why, in the order of the record
+        self, actor: Actor, action: str, entity: str, detail: Mapping[str, Any], now_s: float, incident: str = ""
+    ) -> None:
+        """One audit entry of something outside dispatch (a login, a picture closed), of an incident where it belongs to one."""
         with self._work(actor, now_s) as work:
-            work.say([Event(action, entity, now_s, actor, dict(detail))])
+            work.say([Event(action, entity, now_s, actor, dict(detail))], incident)
 
     # -- time
 
@@ -409,6 +437,29 @@ class Desk:
     def clip_incidents(self, clip_id: str) -> list[str]:
         with self._store.read() as reader:
             return reader.incidents_of_clip(clip_id)
+
+    # -- what has had its time
+
+    def removable(self, found: Sequence[OnDisk], now_s: float, heard_s: float) -> Removable:
+        """Of all files of the media folder, those that go now by `[retention]`. Nothing is changed yet; see `remove`.
+
+        `heard_s`: every sighting that was on the bus at this moment has been received."""
+        kept = self._settings.retention
+        due: list[Doomed] = []
+        left_over: list[str] = []
+        for first in range(0, len(found), FILES_AT_ONCE):  # in between others read
+            with self._store.read() as reader:
+                part = removals.removable(reader, found[first : first + FILES_AT_ONCE], kept, now_s, heard_s)
+            due += part.due
+            left_over += part.left_over
+        with self._store.read() as reader:
+            due += removals.missing(reader, {one.file for one in found}, kept, now_s, heard_s)
+        return Removable(tuple(due), tuple(left_over))
+
+    def remove(self, doomed: Doomed, now_s: float, heard_s: float) -> bool:
+        """Keeps the proof that this file is deleted; the caller then takes it away. False when it is not due any more."""
+        with self._work(SYSTEM, now_s) as work:
+            return removals.remove(work, doomed, self._settings.retention, heard_s)
 
     def audit(self, incident: str | None = None, limit: int = 1000) -> list[AuditEntry]:
         """The newest `limit` entries (of one incident), oldest first."""

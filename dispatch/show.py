@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from configs.schema import Camera, Unit
 from dispatch import assignment, incident, texts
 from dispatch.assignment import Assignment
 from dispatch.incident import Attached, Incident
+from dispatch.retention import THUMBNAILS
 from dispatch.store import Reader
-from dispatch.views import Alert, AssignmentView, ClipView, IncidentView, JournalLine, PlaceView
-from vision.sighting import HazardKind
+from dispatch.views import Alert, AssignmentView, ClipView, EvidenceView, IncidentView, JournalLine, PlaceView
+from vision.sighting import Evidence, HazardKind, Sighting
 
 KINDS_ZH = {
     HazardKind.INTRUSION: "人员进入危险区域",
@@ -32,13 +34,27 @@ class Show:
         self._units = {u.id: u for u in units}
 
     def incidents(self, reader: Reader, found: Iterable[Incident]) -> list[IncidentView]:
-        """Four queries, however many incidents."""
+        """Five queries, however many incidents."""
         found = list(found)
         ids = [i.id for i in found]
         assignments, clips, journals = reader.assignments(ids), reader.clips(ids), reader.journals(ids)
-        return [self._incident(i, assignments.get(i.id, []), clips.get(i.id, []), journals.get(i.id, [])) for i in found]
+        newest = {id_: _evidence_in(body) for id_, body in reader.newest_sightings(ids).items()}
+        pictures = {i.thumbnail_sha256 for i in found} | {one.thumbnail_sha256 for one in newest.values() if one is not None}
+        gone = {PurePosixPath(f).stem: float(row["at_s"]) for f, row in reader.deletions(map(thumbnail_file, pictures)).items()}
+        return [
+            self._incident(i, assignments.get(i.id, []), clips.get(i.id, []), journals.get(i.id, []), newest.get(i.id), gone)
+            for i in found
+        ]
 
-    def _incident(self, i: Incident, assignments: list[Assignment], clips: list[Any], journal: list[Any]) -> IncidentView:
+    def _incident(  # noqa: PLR0917  # one private call
+        self,
+        i: Incident,
+        assignments: list[Assignment],
+        clips: list[Any],
+        journal: list[Any],
+        evidence: Evidence | None,
+        gone: Mapping[str, float],
+    ) -> IncidentView:
         alert = texts.ALERTS.get(i.alert)
         return IncidentView(
             id=i.id,
@@ -57,13 +73,15 @@ class Show:
             sightings=i.sightings,
             score=i.score,
             box=i.box,
-            thumbnail=f"/media/thumbnails/{i.thumbnail_sha256}.jpg" if i.thumbnail_sha256 else None,
-            clips=tuple(ClipView(c["id"], c["state"], c["started_at_s"], c["ended_at_s"]) for c in clips),
+            thumbnail=_picture(i.thumbnail_sha256, gone),
+            clips=tuple(_clip(c) for c in clips),
             assignments=tuple(self.assignment(a) for a in assignments),
             next=incident.possible(i, attached(assignments)),
             dismiss_reason=i.dismiss_reason,
             journal=tuple(self._line(row) for row in journal),
             alert=None if alert is None else Alert(i.alert, alert[0], alert[1], i.alert_at_s),
+            evidence=None if evidence is None else _evidence(evidence, gone),
+            thumbnail_deleted_at_s=gone.get(i.thumbnail_sha256),
         )
 
     def assignment(self, a: Assignment) -> AssignmentView:
@@ -103,6 +121,32 @@ class Show:
             en["camera"], zh["camera"] = camera.name, camera.name_zh or camera.name
         words = texts.journal(row["code"], en)[0], texts.journal(row["code"], zh)[1]
         return JournalLine(row["at_s"], row["actor"], words[0], words[1], row["code"])
+
+
+def thumbnail_file(sha256: str) -> str:
+    return f"{THUMBNAILS}{sha256}.jpg"
+
+
+def _picture(sha256: str, gone: Mapping[str, float]) -> str | None:
+    return f"/media/{thumbnail_file(sha256)}" if sha256 and sha256 not in gone else None
+
+
+def _clip(row: Any) -> ClipView:
+    deleted_at_s = row["deleted_at_s"]
+    state = row["state"] if deleted_at_s is None else "deleted"
+    return ClipView(row["id"], state, row["started_at_s"], row["ended_at_s"], deleted_at_s)
+
+
+def _evidence_in(body: str) -> Evidence | None:
+    try:
+        return Sighting.from_json(body).evidence
+    except ValueError:
+        return None  # of another version: the incident itself can still be shown
+
+
+def _evidence(found: Evidence, gone: Mapping[str, float]) -> EvidenceView:
+    picture = _picture(found.thumbnail_sha256, gone)
+    return EvidenceView(found.rule, found.model_sha256, found.thresholds, found.measured, picture)
 
 
 def _both(facts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

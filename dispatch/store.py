@@ -93,7 +93,8 @@ class Reader:
     def clips(self, incidents: Iterable[str]) -> dict[str, list[sqlite3.Row]]:
         out: dict[str, list[sqlite3.Row]] = {}
         sql = (
-            "SELECT l.incident, c.* FROM incident_clip l JOIN clip c ON c.id = l.clip "
+            "SELECT l.incident, c.*, d.at_s AS deleted_at_s FROM incident_clip l JOIN clip c ON c.id = l.clip "
+            "LEFT JOIN deletion d ON d.file = 'clips/' || c.file "
             "WHERE l.incident IN (SELECT value FROM json_each(?)) ORDER BY c.started_at_s"
         )
         for row in self._db.execute(sql, (json.dumps(list(incidents)),)):
@@ -106,6 +107,41 @@ class Reader:
 
     def incidents_of_clip(self, clip: str) -> list[str]:
         return [r[0] for r in self._db.execute("SELECT incident FROM incident_clip WHERE clip = ?", (clip,))]
+
+    def clips_by_file(self, names: Iterable[str]) -> list[sqlite3.Row]:
+        sql = "SELECT * FROM clip WHERE file IN (SELECT value FROM json_each(?))"
+        return self._db.execute(sql, (json.dumps(list(names)),)).fetchall()
+
+    def clips_not_deleted(self) -> list[sqlite3.Row]:
+        sql = "SELECT * FROM clip WHERE NOT EXISTS (SELECT 1 FROM deletion d WHERE d.file = 'clips/' || clip.file)"
+        return self._db.execute(sql).fetchall()
+
+    def deletions(self, files: Iterable[str]) -> dict[str, sqlite3.Row]:
+        sql = "SELECT * FROM deletion WHERE file IN (SELECT value FROM json_each(?))"
+        return {row["file"]: row for row in self._db.execute(sql, (json.dumps(list(files)),))}
+
+    def incidents_of_thumbnail(self, sha256: str) -> list[str]:
+        sql = (
+            "SELECT incident FROM sighting WHERE json_extract(body, '$.evidence.thumbnail_sha256') = ?1 "
+            "UNION SELECT id FROM incident WHERE thumbnail_sha256 = ?1"
+        )
+        return [r[0] for r in self._db.execute(sql, (sha256,))]
+
+    def incident_ended_at_s(self, id_: str) -> float | None:
+        """When it was ended, for the last time; None while it is open."""
+        codes = "'incident.close', 'incident.dismiss', 'incident.cancel', 'incident.duplicate'"
+        last = f"(SELECT max(at_s) FROM journal WHERE incident = i.id AND code IN ({codes}))"  # noqa: S608  # constants only
+        sql = f"SELECT coalesce({last}, i.updated_at_s) FROM incident i WHERE i.id = ? AND NOT ({NOT_ENDED})"  # noqa: S608
+        row = self._db.execute(sql, (id_,)).fetchone()
+        return None if row is None else float(row[0])
+
+    def newest_sightings(self, incidents: Iterable[str]) -> dict[str, str]:
+        """The newest sighting of each, as JSON."""
+        sql = (
+            "SELECT i.value AS incident, (SELECT body FROM sighting WHERE incident = i.value ORDER BY at_s DESC LIMIT 1) AS body "
+            "FROM json_each(?) i"
+        )
+        return {r["incident"]: r["body"] for r in self._db.execute(sql, (json.dumps(list(incidents)),)) if r["body"]}
 
     def journals(self, incidents: Iterable[str]) -> dict[str, list[sqlite3.Row]]:
         out: dict[str, list[sqlite3.Row]] = {}
@@ -198,6 +234,9 @@ class Tx(Reader):
             "sha256 = excluded.sha256 WHERE clip.state <> 'closed'",
             dict(values),
         )
+
+    def put_deletion(self, file: str, at_s: float, how: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO deletion (file, at_s, how) VALUES (?, ?, ?)", (file, at_s, how))
 
     def add_assignment(self, assignment: Assignment) -> None:
         """Raises Taken when the unit already holds an active one: the unique index decides, not a look beforehand."""

@@ -77,11 +77,14 @@ JOURNAL: dict[str, tuple[str, str]] = {
     "assignment.withdrawn": ("{unit_name} was withdrawn. {reason}", "{unit_name_zh} 已撤回。{reason}"),
     "unit.lost_contact": ("Contact with {unit_name} is lost", "与 {unit_name_zh} 失去联系"),
     "grant.opened": (
-        "Clear picture of {camera} opened until {until}: {purpose}",
-        "已打开 {camera} 的清晰画面至 {until}：{purpose}",
+        "Clear picture of {camera} opened for {life_en}: {purpose}",
+        "已打开 {camera} 的清晰画面，时限 {life_zh}：{purpose}",
     ),
     "grant.ended": ("Clear picture of {camera} closed", "{camera} 的清晰画面已关闭"),
     "grant.expired": ("Clear picture of {camera} expired", "{camera} 的清晰画面已到期"),
+    "clip.deleted": ("Clip deleted on schedule", "录像已按期删除"),
+    "clip.missing": ("A clip was not there any more when its time to be deleted came", "录像到期删除时已不存在"),
+    "thumbnail.deleted": ("Still picture deleted on schedule", "静态画面已按期删除"),
     "watched": ("Watched {camera} ({view})", "观看了 {camera}（{view}）"),
 }
 

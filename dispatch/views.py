@@ -46,9 +46,21 @@ class PlaceView(View):
 @dataclass(frozen=True, slots=True)
 class ClipView(View):
     id: str
-    state: str  # open | closed
+    state: str  # open | closed | deleted
     started_at_s: float
     ended_at_s: float | None
+    deleted_at_s: float | None = None  # when it went on schedule
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView(View):
+    """Why the newest sighting was raised. `thresholds` and `measured` are (name, value), in the rule's own order."""
+
+    rule: str
+    model_sha256: str
+    thresholds: tuple[tuple[str, float], ...]
+    measured: tuple[tuple[str, float], ...]
+    thumbnail: str | None  # URL of the covered picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,8 @@ class IncidentView(View):
     dismiss_reason: str
     journal: tuple[JournalLine, ...]
     alert: Alert | None = None
+    evidence: EvidenceView | None = None
+    thumbnail_deleted_at_s: float | None = None  # when its picture went on schedule
 
 
 @dataclass(frozen=True, slots=True)

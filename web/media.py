@@ -77,6 +77,8 @@ async def clip(
     state = next((one.state for one in incident.clips if one.id == clip), None)
     if state is None or not _CLIP_ID.fullmatch(clip):
         raise not_found(NO_CLIP)
+    if state == "deleted":
+        raise Problem("deleted", Text("The clip was deleted on schedule.", "该录像已按期删除。"))
     name = await services.on_desk(services.desk.clip_file, clip)
     try:
         file = await asyncio.to_thread(open_inside, services.layout.clips, name or "")
@@ -101,7 +103,9 @@ async def _note(services: Services, account: Account, grant: str, clip_id: str, 
     if (grant, clip_id) in services.clips_noted:
         return
     detail = {"clip": clip_id, "incident": incident}
-    await services.on_desk(services.desk.record, services.actor(account), "clip.watched", clip_id, detail, services.now())
+    await services.on_desk(
+        services.desk.record, services.actor(account), "clip.watched", clip_id, detail, services.now(), incident
+    )
     services.clips_noted.add((grant, clip_id))
     if len(services.clips_noted) > 10_000:
         services.clips_noted.clear()  # at worst a clip is noted twice

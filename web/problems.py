@@ -46,6 +46,7 @@ KINDS: Mapping[str, tuple[int, Text]] = {
     "refused": (409, Text("That was refused", "请求被拒绝")),
     "taken": (409, Text("The unit is already committed", "该单位已有任务")),
     "b_frames": (422, Text("This camera's video cannot be passed on as it is", "该摄像机的视频无法直接转发")),
+    "deleted": (410, Text("This was deleted on schedule", "该内容已按期删除")),
     "too_large": (413, Text("The request is too large", "请求过大")),
     "wrong_type": (415, Text("The content type is not what this address takes", "内容类型不受支持")),
     "bad_range": (416, Text("That part of the clip does not exist", "请求的片段范围不存在")),

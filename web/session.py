@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from configs.schema import Account
+from dispatch.views import Actor
 from web import auth
 from web.accounts_store import SessionRow
 from web.deps import Here, Services, requires
@@ -19,6 +20,9 @@ from web.problems import Problem, Text
 from web.viewing import end_viewing
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
+
+
+NOBODY = Actor("?", "unknown")  # a name that no account has: it has no role either
 
 
 class Login(BaseModel):
@@ -53,7 +57,7 @@ async def sign_in(login: Login, request: Request, services: Here) -> JSONRespons
     account: Account | None = await asyncio.to_thread(services.accounts.verify, login.name, login.password)
     if account is None:
         services.counters.add("logins_failed")
-        await _note(services, Account(login.name, "operator"), "session.refused", address)
+        await _note(services, login.name, "session.refused", address)
         raise Problem(
             "wrong_password",
             Text(
@@ -63,7 +67,7 @@ async def sign_in(login: Login, request: Request, services: Here) -> JSONRespons
         )
     services.throttle.succeeded(login.name, address)
     opened = services.accounts.open_session(account, now_s, instead_of=request.cookies.get(auth.COOKIE))
-    await _note(services, account, "session.opened", address)
+    await _note(services, account.name, "session.opened", address)
     response = JSONResponse(me(services, opened.session))
     secure = auth.is_https(request, services.settings.web.public_origins)
     auth.set_cookie(response, opened.token, secure=secure, max_age_s=services.accounts.session_s)
@@ -85,17 +89,17 @@ async def sign_out(
     services.hub.end_session(session.id)
     for viewing in services.watching.of_web_session(session.id):
         await end_viewing(services, viewing, "signed_out")
-    await _note(services, session.account, "session.ended", request.client.host if request.client else "")
+    await _note(services, session.account.name, "session.ended", request.client.host if request.client else "")
     response = Response(status_code=204)
     auth.clear_cookie(response, secure=auth.is_https(request, services.settings.web.public_origins))
     return response
 
 
-async def _note(services: Services, account: Account, action: str, address: str) -> None:
+async def _note(services: Services, name: str, action: str, address: str) -> None:
     """One audit entry. A refused login keeps the name that was tried only where such an account exists (people mistype
     passwords into the name field)."""
-    known = services.accounts.store.account(account.name)
-    actor = services.actor(known[0]) if known else services.actor(Account("?", "operator"))
+    known = services.accounts.store.account(name)
+    actor = services.actor(known[0]) if known else NOBODY
     await services.on_desk(services.desk.record, actor, action, "session", {"address": address}, services.now())
 
 

@@ -1,5 +1,5 @@
 """What runs beside the requests: sightings and clips from the bus to the desk, health and boxes to the consoles, the outbox,
-deadlines, and the watch over sessions and live pictures.
+deadlines, the watch over sessions and live pictures, and the clips that have had their time.
 
 Each loop repeats one step that may raise; the broad catch stands at the top of the loop, logs, counts, backs off and
 tries again: a restarted bus or live process, or a full disk, is survived.
@@ -22,6 +22,7 @@ from dispatch.errors import Refusal, StoreFailed
 from dispatch.views import OutboxRow
 from vision.sighting import Sighting
 from web.deps import Services
+from web.janitor import Janitor
 from web.live_client import LiveAway
 from web.viewing import end_viewing
 
@@ -32,6 +33,8 @@ WAIT_S = 1.0
 BACK_OFF_S = (0.2, 5.0)
 STABLE_S = 30.0  # a step that went well for so long begins with the shortest wait again
 WATCH_EVERY_S = 3.0
+CLEAN_EVERY_S = 3600.0  # clips and thumbnails
+BUS_WITHIN_S = 60.0
 STARTING_S = 30.0  # an offer may take so long until the live process lists its session
 LONGEST_SLEEP_S = 1.0
 
@@ -63,6 +66,10 @@ class Tasks:
         self._services = services
         self._bus = bus
         self._silent: set[str] = set()
+        self._heard_s = 0.0  # every sighting that was on the bus at this moment has been received
+        self._janitor = Janitor(services)
+        self._cleaned = False
+        self._clean_at_s: float | None = None  # of the loop's clock
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -70,6 +77,7 @@ class Tasks:
             "outbox": self._relay,
             "deadlines": self._deadlines,
             "watch": self._watch,
+            "retention": self._retention,
         }
         if self._bus is not None:
             steps |= {
@@ -116,7 +124,11 @@ class Tasks:
 
     # -- from the bus
     async def _sightings(self, bus: WebBus) -> None:
-        for message_id, text in await bus.take_sightings(BATCH, WAIT_S):
+        asked_s = self._services.now()
+        messages = await bus.take_sightings(BATCH, WAIT_S)
+        if not messages:
+            self._heard_s = asked_s
+        for message_id, text in messages:
             try:
                 sighting = Sighting.from_json(text)
                 await self._services.on_desk(self._services.desk.receive, sighting, self._services.now())
@@ -210,6 +222,19 @@ class Tasks:
             log.info("deadline.done", code=change.code)
         if not changes:
             await asyncio.sleep(0.2)  # a deadline that nothing came of may not turn the loop into a busy one
+
+    async def _retention(self) -> None:
+        """At the start, once the bus has been read through (a bus that is away is not waited for), then every hour."""
+        now = asyncio.get_running_loop().time()
+        if self._bus is None:
+            self._heard_s = self._services.now()
+        if self._clean_at_s is None:
+            self._clean_at_s = now + BUS_WITHIN_S
+        if now < self._clean_at_s and (self._cleaned or not self._heard_s):
+            await asyncio.sleep(LONGEST_SLEEP_S)
+            return
+        await self._janitor.clean(self._services.now(), self._heard_s)
+        self._cleaned, self._clean_at_s = True, now + CLEAN_EVERY_S
 
     # -- the watch over sessions, pictures and silent cameras
     async def _watch(self) -> None:

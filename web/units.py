@@ -35,8 +35,11 @@ async def units(services: Here, session: Annotated[SessionRow, requires(Permissi
 
 @router.get("/units/me", summary="Your own unit, its assignment and that incident")
 async def mine(services: Here, session: Annotated[SessionRow, requires(Permission.UNIT_SELF)]) -> dict[str, Any]:
-    """What the phone shows."""
-    found = (await services.on_desk(services.desk.mine, own_unit(services, session))).as_json()
+    """What the phone shows. Asking counts as a sign of life: a phone that is open is not lost, whether it shares its
+    position or not."""
+    unit = own_unit(services, session)
+    await services.on_desk(services.desk.heard, unit, actor=services.actor(session.account), now_s=services.now())
+    found = (await services.on_desk(services.desk.mine, unit)).as_json()
     incident = found["incident"]
     if incident is not None:
         services.thumbnails.learn(incident)

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 VIEWINGS_MAX = 64  # of one login
 T = TypeVar("T", Answer, AsyncGenerator[bytes])
 
-REFUSALS: dict[str, Text] = {
+REFUSALS: dict[str, Text] = {  # every code that the live process or a stream worker gives, in the reader's language
     "no_camera": Text("The stream workers do not know this camera.", "视频进程中没有该摄像机。"),
     "no_video": Text("The camera sends no pictures now. Its tile says since when.", "该摄像机当前没有画面，起始时间见其画面格。"),
     "b_frames": Text(
@@ -35,7 +35,21 @@ REFUSALS: dict[str, Text] = {
     ),
     "bad_sdp": Text("It offers no H.264 video to receive.", "其中没有可接收的 H.264 视频。"),
     "busy": Text("Close a live picture, then open this one.", "请先关闭一路实时画面，再打开此画面。"),
+    "unreachable": Text("The camera does not answer. Is it powered and on the network?", "摄像机没有应答。请检查其电源和网络。"),
+    "unauthorised": Text(
+        "The camera refuses its user name or password. Correct them in its url.",
+        "摄像机拒绝了用户名或密码。请在其 url 中更正。",
+    ),
+    "not_found": Text("The camera has no such stream. Check the path in its url.", "摄像机没有该视频流。请检查其 url 中的路径。"),
+    "not_video": Text("What the camera sends is no video. Check its url.", "摄像机发送的不是视频。请检查其 url。"),
+    "unsupported_codec": Text(
+        "The camera does not send H.264. Set its stream to H.264.", "摄像机发送的不是 H.264。请将其码流设为 H.264。"
+    ),
+    "stalled": Text("The camera is connected but sends nothing any more.", "摄像机已连接，但不再发送数据。"),
+    "ended": Text("The camera ended the connection. It is connected again.", "摄像机中断了连接，正在重新连接。"),
+    "failed": Text("What the camera sent could not be read. It is connected again.", "无法读取摄像机发送的数据，正在重新连接。"),
 }
+PROBLEM_CODES = {"no_camera": "not_found", "b_frames": "b_frames", "bad_sdp": "bad_sdp", "busy": "busy"}  # others: no_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,7 @@ async def end_viewing(services: Services, viewing: Viewing, why: str) -> None:
         "why": why,
     }
     actor = services.actor(viewing.account)
-    await services.on_desk(services.desk.record, actor, "live.ended", viewing.camera, detail, now_s)
+    await services.on_desk(services.desk.record, actor, "live.ended", viewing.camera, detail, now_s, viewing.incident or "")
 
 
 def _away(services: Services, error: LiveAway) -> Problem:
@@ -135,7 +149,8 @@ def _away(services: Services, error: LiveAway) -> Problem:
 
 def _refused(services: Services, refused: Refused) -> Problem:
     services.counters.add("live_refused")
-    text = REFUSALS.get(refused.code, Text(refused.detail, refused.detail))
-    code = {"no_camera": "not_found"}.get(refused.code, refused.code if refused.code in REFUSALS else "no_video")
+    text = REFUSALS.get(refused.code, REFUSALS["no_video"])  # its own words are for the log: they are English alone
+    code = PROBLEM_CODES.get(refused.code, "no_video")
+    log.info("live.refused", code=refused.code, reason=refused.detail)
     headers = {"Retry-After": "3"} if code in ("no_video", "busy") else None
-    return Problem(code, text, headers=headers, extra={"live_code": refused.code, "live_detail": refused.detail})
+    return Problem(code, text, headers=headers, extra={"live_code": refused.code})

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -18,6 +18,7 @@ from web import viewing
 from web.accounts_store import SessionRow
 from web.clear import living_grant
 from web.deps import Here, Services, requires
+from web.incidents import visible
 from web.policy import Permission
 from web.problems import Problem, Text, not_found
 from web.viewing import Wish, end_viewing
@@ -31,13 +32,21 @@ SDP_MAX_BYTES = 64 * 1024
 
 @router.post("/wall/{camera}", summary="Watch a camera, people covered", status_code=201)
 async def wall(
-    camera: str, request: Request, services: Here, session: Annotated[SessionRow, requires(Permission.LIVE_WALL)]
+    camera: str,
+    request: Request,
+    services: Here,
+    session: Annotated[SessionRow, requires(Permission.LIVE_WALL)],
+    incident: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
-    """SDP offer in, SDP answer out; `Location` is the session to DELETE. 404 for a camera outside your groups."""
+    """SDP offer in, SDP answer out; `Location` is the session to DELETE. 404 for a camera outside your groups.
+
+    `incident` is the one that the viewer has open: the entries of the record then belong to it."""
     known = services.scope.cameras.get(camera)
     if known is None or not known.enabled or not services.scope.sees_camera(session.account, camera):
         raise not_found(Text("This camera", "该摄像机"))
-    return await _watch(request, services, session, Wish(camera, "wall", session.expires_at_s))
+    if incident is not None and (await visible(services, session.account, incident))["camera"] != camera:
+        raise not_found(Text("This incident of the camera", "该摄像机的此警情"))
+    return await _watch(request, services, session, Wish(camera, "wall", session.expires_at_s, incident))
 
 
 @router.post("/clear/{grant}", summary="Watch the clear picture under a grant", status_code=201)

@@ -27,19 +27,26 @@ function Clip({ incident, camera, clip, url }) {
       <${Button} testid="clip-event" icon="play" kind="small" onClick=${toEvent}>${t("clip.to_event")}<//></div>`;
 }
 
+function clipState({ clips }) {
+  const gone = clips.filter((clip) => clip.state === "deleted");
+  if (clips.length && gone.length === clips.length) return html`<${Icon} name="clock" /> ${t("clip.deleted")} <${At} at=${gone.at(-1).deleted_at_s} date />`;
+  return html`<${Icon} name="lock" /> ${t(clips.length ? "clip.locked" : "clip.none")}`;
+}
+
 function CoveredPicture({ incident, camera }) {
   const [image, setImage] = useState(null);
   return html`<div class="screen">${incident.thumbnail
       ? html`<img ref=${setImage} src=${incident.thumbnail} alt=${t("thumb.alt", { n: incident.number })} />
           <${Overlay} element=${image} camera=${camera} incident=${incident} hazardAt=${() => true} />`
-      : html`<div class="no-picture"><${Icon} name="camera" /><strong>${t("thumb.none")}</strong></div>`}</div>
-    <div class="pane-foot"><span class="dim"><${Icon} name="lock" /> ${incident.clips.length ? t("clip.locked") : t("clip.none")}</span></div>`;
+      : html`<div class="no-picture" data-testid="no-picture"><${Icon} name="camera" /><strong>
+          ${incident.thumbnail_deleted_at_s ? html`${t("deleted")} <${At} at=${incident.thumbnail_deleted_at_s} date />` : t("thumb.none")}</strong></div>`}</div>
+    <div class="pane-foot"><span class="dim" data-testid="clip-state">${clipState(incident)}</span></div>`;
 }
 
 export function ClipPane({ incident, camera }) {
   const [chosen, setChosen] = useState(null);
   const held = grantFor(incident);
-  const clips = incident.clips;
+  const clips = incident.clips.filter((clip) => clip.state !== "deleted");
   const clip = clips.find((c) => c.id === chosen) ?? clips.find((c) => c.started_at_s <= incident.first_seen_s && incident.first_seen_s <= (c.ended_at_s ?? Infinity)) ?? clips[0];
   return html`<figure class=${cx("pane", held && clip && "is-clear")}>
     <figcaption><span class="pane-name">${held && clip ? t("clip") : t("picture")} · <${At} at=${incident.first_seen_s} /></span>

@@ -1,7 +1,8 @@
 // What is known of an incident, and its journal.
 import { html } from "/static/lib/html.js";
 import { distance, duration, percent, position } from "/static/lib/format.js";
-import { pick, pickText, t } from "/static/lib/i18n.js";
+import { pick, pickText, t, word } from "/static/lib/i18n.js";
+import { measured, ruleName } from "/static/lib/evidence.js";
 import { assignmentTone } from "/static/lib/phases.js";
 import { At, Ago, Chip } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
@@ -9,9 +10,14 @@ import { reasonText } from "/static/console/store.js";
 
 const Fact = ({ name, children }) => html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;
 
-const Evidence = ({ evidence }) => !evidence ? null : html`<${Fact} name=${t("fact.rule")}>
-  ${evidence.rule}${" "}${(evidence.measured ?? []).map(([name, value]) => html`<span class="pair num" key=${name}>
-    ${name} ${Math.round(value * 100) / 100}</span>`)}<//>`;
+const Figures = ({ pairs }) => pairs.map(([name, value]) => html`<span class="pair" key=${name}><span class="dim">
+  ${word("measured", name)}</span> <b class="num">${measured(name, value)}</b></span>${" "}`);
+
+/** Why the newest sighting was raised: the rule, what it measured, and from which values on it raises. */
+const Evidence = ({ evidence }) => !evidence ? null : html`<${Fact} name=${t("fact.rule")}><span data-testid="rule">${ruleName(evidence.rule)}</span><//>
+  ${evidence.measured?.length > 0 && html`<${Fact} name=${t("fact.measured")}><span class="details" data-testid="measured"><${Figures} pairs=${evidence.measured} /></span><//>`}
+  ${evidence.thresholds?.length > 0 && html`<${Fact} name=${t("fact.thresholds")}><span class="details"><${Figures} pairs=${evidence.thresholds} /></span><//>`}
+  ${evidence.model_sha256 && html`<${Fact} name=${t("fact.model")}><code class="hash" title=${evidence.model_sha256}>${evidence.model_sha256.slice(0, 12)}…</code><//>`}`;
 
 export function Facts({ incident, camera }) {
   const { place } = incident;

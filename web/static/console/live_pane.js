@@ -24,7 +24,7 @@ export const whyNoClear = (incident) => (!may("grant.open") ? t("clear.not_allow
 export function LivePane({ incident, camera }) {
   const [video, setVideo] = useState(null);
   const held = grantFor(incident);
-  const url = held ? held.whep : `/whep/wall/${encodeURIComponent(camera.id)}`;
+  const url = held ? held.whep : `/whep/wall/${encodeURIComponent(camera.id)}?incident=${encodeURIComponent(incident.id)}`; // on the record of this incident
   return html`<figure class=${cx("pane", held && "is-clear")}>
     <figcaption><span class="pane-name" title=${pick(camera)}>${t("live")}</span>
       ${held ? html`<${Chip} tone="wait" icon="eye">${t("clear.chip")} <b class="num">${countdown(held.expires_at_s - now_s.value)}</b><//>`

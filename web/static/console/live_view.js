@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html, cx } from "/static/lib/html.js";
 import { unsafeHeaders } from "/static/lib/api.js";
-import { t } from "/static/lib/i18n.js";
+import { t, word } from "/static/lib/i18n.js";
 import { Ago, At } from "/static/lib/ui.js";
 import { Icon } from "/static/lib/icons.js";
 import { play } from "/static/lib/whep.js";
@@ -11,7 +11,7 @@ const ICONS = { connecting: "spinner", stalled: "pause", ended: "unlink" };
 const STARTING = { state: "connecting", attempt: 1 };
 
 function Cover({ state, sinceMs, problem, onRetry }) {
-  const why = problem && (problem.detail || problem.title || (problem.code === "no_picture" ? t("live.no_picture") : problem.status === 0 ? t("error.offline") : ""));
+  const why = problem && (problem.status ? problem.detail || problem.title : word("live.why", problem.code) === problem.code.replaceAll("_", " ") ? t("error.offline") : word("live.why", problem.code));
   return html`<div class="cover"><${Icon} name=${ICONS[state]} /><strong>${t(`live.${state}`)}</strong>
     ${sinceMs && html`<span>${t("stale_since")} <${At} at=${sinceMs / 1000} /> · <${Ago} at=${sinceMs / 1000} /></span>`}
     ${why && html`<span class="dim">${why}</span>`}

@@ -70,7 +70,7 @@ export function openFeed(video, url, headers, { onMoving, onStale, onLost }) {
 
   function take(header, payload) {
     if (header.type === "stream") configure(header.profile);
-    else if (header.type === "gone") lose(null);
+    else if (header.type === "gone") lose({ status: 0, code: header.code, title: "", detail: "" }); // the page has words for the code
     else if (header.type === "packet") {
       if (!decoder) configure("");
       if (decoder.decodeQueueSize > BEHIND_MOST) needKey = true;

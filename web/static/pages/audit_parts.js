@@ -1,6 +1,7 @@
 // Parts of the record: the facts of one entry in words, and the table of who watched.
 import { html } from "/static/lib/html.js";
 import { dateTime, duration } from "/static/lib/format.js";
+import { measured, ruleName } from "/static/lib/evidence.js";
 import { t, word } from "/static/lib/i18n.js";
 import { At, Chip } from "/static/lib/ui.js";
 
@@ -13,7 +14,10 @@ function shown(name, value) {
   if (typeof value === "number" && /_s$/.test(name) && value > 1e9) return dateTime(value);
   if (typeof value === "number" && /_s$/.test(name)) return duration(value);
   if (name === "from" || name === "to") return word("state", value) === String(value).replaceAll("_", " ") ? word("assignment", value) : word("state", value);
-  if (typeof value === "object") return Object.entries(value).map(([key, inner]) => `${key.replaceAll("_", " ")} ${inner}`).join(", ") || null;
+  if (name === "rule") return value.includes("/") ? ruleName(value) : word("audit.rule", value);
+  if (name === "reason" && value === "retention") return t("audit.retention");
+  if (Array.isArray(value)) return value.join(", ") || null;
+  if (typeof value === "object") return Object.entries(value).map(([key, inner]) => `${word("measured", key)} ${measured(key, inner)}`).join(", ") || null;
   return HASH.test(value) ? html`<code title=${value}>${value.slice(0, SHORT)}…</code>` : String(value);
 }
 

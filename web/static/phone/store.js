@@ -19,15 +19,6 @@ export const assignment = computed(() => mine.value?.assignment ?? null);
 export const incident = computed(() => mine.value?.incident ?? null);
 export const unit = computed(() => mine.value?.unit ?? null);
 
-const REJOIN_S = 30;
-let rejoined_s = 0;
-/** The desk has not heard of this phone for a while (asleep, no network, no position shared), but here it is again. */
-function rejoin() {
-  if (mine.value.unit?.state !== "lost_contact" || document.hidden || serverNow_s() - rejoined_s < REJOIN_S) return;
-  rejoined_s = serverNow_s();
-  post("/api/v1/units/me/state", { state: "available" }).catch(() => {}); // said again in half a minute
-}
-
 let asking = null;
 export function poll() {
   asking ??= (async () => {
@@ -35,7 +26,6 @@ export function poll() {
       mine.value = await get("/api/v1/units/me");
       heard_s.value = serverNow_s();
       lost.value = null;
-      rejoin();
     } catch (problem) {
       lost.value = problem;
     } finally {
