@@ -331,7 +331,7 @@ class Desk:
         with self._work(actor, now_s) as work:
             if incident is not None:
                 work.incident(incident)
-            facts = {"camera": camera, "view": view, "session": session} | ({"incident": incident} if incident else {})
+            facts = {"camera": camera, "view": view, "session": session}
             event = Event("watched", camera, now_s, actor, facts)
             if view == "wall":
                 work.tx.add_audit(event, incident or "")  # no line in the journal: people go to and fro between incidents

@@ -40,6 +40,11 @@ _UPDATE_ASSIGNMENT = f"UPDATE assignment SET {', '.join(f'{c} = ?' for c in rows
 _INSERT_AUDIT = (
     "INSERT INTO audit (seq, at_s, actor, role, action, entity, incident, detail, prev, hash) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
+_NAMED = "CASE WHEN json_valid(detail) THEN json_extract(detail, '$.incident') END"
+_OF_INCIDENT = " UNION ".join(
+    f"SELECT seq FROM audit WHERE {what} = :incident"  # noqa: S608  # our own column names
+    for what in ("incident <> '' AND incident", _NAMED, "entity")
+)
 _INSERT_OUTBOX = "INSERT INTO outbox (kind, entity, at_s) VALUES (?, ?, ?)"
 
 
@@ -180,10 +185,10 @@ class Reader:
         return None if row is None else (row[0], row[1])
 
     def audit(self, incident: str | None, limit: int) -> list[AuditEntry]:
-        """The newest `limit` entries, oldest first."""
-        where, values = ("WHERE incident = ?", (incident,)) if incident is not None else ("", ())
-        sql = f"SELECT * FROM (SELECT * FROM audit {where} ORDER BY seq DESC LIMIT ?) ORDER BY seq"  # noqa: S608  # constants only
-        return [_entry(r) for r in self._db.execute(sql, (*values, limit))]
+        """The newest `limit` entries, oldest first. What belongs to an incident also by the part that is under the hash."""
+        where = "" if incident is None else f"WHERE seq IN ({_OF_INCIDENT})"
+        sql = f"SELECT * FROM (SELECT * FROM audit {where} ORDER BY seq DESC LIMIT :limit) ORDER BY seq"  # noqa: S608  # constants only
+        return [_entry(r) for r in self._db.execute(sql, {"incident": incident, "limit": limit})]
 
     def audit_chain(self) -> Iterator[AuditEntry]:
         return (_entry(r) for r in self._db.execute("SELECT * FROM audit ORDER BY seq"))
@@ -293,7 +298,8 @@ class Tx(Reader):
 
     def add_audit(self, event: Event, incident: str = "") -> None:
         seq, prev = self.head[0] + 1, self.head[1]
-        actor, detail, at_s = event.actor, audit.canonical(dict(event.facts)), float(event.at_s)
+        named = {"incident": incident} if incident and incident != event.entity else {}  # under the hash; the column is not
+        actor, detail, at_s = event.actor, audit.canonical({**event.facts, **named}), float(event.at_s)
         hash_ = audit.link(prev, audit.entry_text(event.code, actor.name, at_s, detail, event.entity, actor.role, seq))
         values = (seq, at_s, actor.name, actor.role, event.code, event.entity, incident, detail, prev, hash_)
         self._db.execute(_INSERT_AUDIT, values)

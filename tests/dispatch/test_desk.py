@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.dispatch.dispatch_kit import (
     settings,
     sighting,
 )
-from vision.sighting import HazardKind
+from vision.sighting import Evidence, HazardKind
 
 UNIT_STEPS = ("accepted", "en_route", "on_scene", "cleared")
 CLIP = {"clip": "clip-1", "camera": "cam-1", "state": "open", "file": "clip-1.mp4", "started_at_s": NOW_S - 10, "bytes": 0}
@@ -385,3 +386,70 @@ def test_only_the_cameras_that_one_may_see(desk: Desk) -> None:
     other = desk.receive(sighting(2, camera="cam-2"), NOW_S)
     assert [i.id for i in desk.incidents(cameras=["cam-2"])] == [other.id]
     assert desk.incidents(cameras=[]) == []
+
+
+def test_a_phone_that_asks_is_not_lost_and_costs_a_transaction_now_and_then(desk: Desk) -> None:
+    on_duty(desk, NOW_S, "u0")
+    me, entries = responder("u0"), len(desk.audit())
+    desk.done([row.seq for row in desk.take(1000)])
+    written = 0
+    for k in range(1, 301):  # ten minutes, every two seconds
+        before = desk._store._db.total_changes
+        desk.heard("u0", actor=me, now_s=NOW_S + 2 * k)
+        written += desk._store._db.total_changes > before
+        assert desk.due(NOW_S + 2 * k) == []
+    assert desk.unit("u0").state == "available"
+    assert written == 20
+    assert (len(desk.audit()), desk.take(1000)) == (entries, []), "asking is no event"
+    assert [(c.code, c.entity) for c in desk.due(NOW_S + 600 + 121)] == [("lost_contact", "u0")]
+    desk.heard("u0", actor=me, now_s=NOW_S + 800)
+    assert desk.unit("u0").state == "available"
+    assert desk.audit()[-1].action == "unit.available"
+    desk.unit_state("u0", "off_duty", actor=me, now_s=NOW_S + 810)
+    desk.heard("u0", actor=me, now_s=NOW_S + 2000)
+    assert desk.unit("u0").state == "off_duty", "asking does not put anybody on duty"
+
+
+def test_the_journal_says_for_how_long_and_why_a_clear_picture_was_opened(desk: Desk) -> None:
+    incident = confirmed(desk)
+    desk.grant(incident, "Is somebody hurt?", actor=OPERATOR, now_s=NOW_S + 1)
+    (line,) = [one for one in desk.incident(incident).journal if one.code == "grant.opened"]
+    assert line.text == "Clear picture of Square opened for 5 min: Is somebody hurt?"
+    assert line.text_zh == "已打开 广场 的清晰画面，时限 5 分：Is somebody hurt?"
+
+
+def test_an_incident_shows_why_its_newest_sighting_was_raised(desk: Desk) -> None:
+    first = desk.receive(sighting(1), NOW_S)
+    assert first.evidence is not None
+    assert first.evidence.as_json() == {
+        "rule": "intrusion-1", "model_sha256": "m" * 64, "thresholds": (("dwell_s", 1.0),), "measured": (("dwell_s", 1.4),),
+        "thumbnail": f"/media/thumbnails/{'t' * 64}.jpg",
+    }  # fmt: skip
+    later = Evidence("m" * 64, "intrusion-1", (("dwell_s", 1.0),), (("dwell_s", 9.5),), "u" * 64)
+    desk.receive(sighting(2, NOW_S + 8, evidence=later), NOW_S + 8)
+    desk.receive(sighting(3, NOW_S + 4), NOW_S + 9)  # came late
+    shown = desk.incidents()[0].evidence
+    assert shown is not None
+    assert shown.measured == (("dwell_s", 9.5),)
+    assert shown.thumbnail == f"/media/thumbnails/{'u' * 64}.jpg"
+    json.dumps(desk.incident(first.id).as_json())
+
+
+def test_what_others_write_about_an_incident_is_in_its_record(desk: Desk, tmp_path: Path) -> None:
+    incident = confirmed(desk)
+    desk.record(OPERATOR, "live.ended", "cam-1", {"why": "closed"}, NOW_S + 1, incident)
+    desk.record(OPERATOR, "session.opened", "session", {}, NOW_S + 2)
+    entry = desk.audit(incident)[-1]
+    assert (entry.action, entry.detail) == ("live.ended", {"why": "closed", "incident": incident})
+    whole = desk.audit(incident)
+    desk.close()
+    forged = sqlite3.connect(tmp_path / "callout.db")  # whoever owns the file detaches entries: the column is not hashed
+    forged.executescript("DROP TRIGGER audit_is_never_edited; UPDATE audit SET incident = '';")
+    forged.close()
+    again = open_desk(tmp_path)
+    try:
+        kept = again.audit(incident)
+        assert [e.seq for e in kept] == [e.seq for e in whole]
+        assert again.verify_audit().verified
+    finally:
+        again.close()

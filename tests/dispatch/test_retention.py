@@ -73,7 +73,7 @@ def test_a_clip_goes_when_its_incident_is_long_over_with_a_proof_that_verifies(d
     assert entry.detail == {
         "file": "clip-1.mp4", "camera": "cam-1", "sha256": "c" * 64, "bytes": 7, "started_at_s": NOW_S - 10,
         "ended_at_s": NOW_S + 20, "reason": "retention", "rule": "incident_clip_days", "limit_s": 30 * DAY_S,
-        "kept_since_s": end_s,
+        "kept_since_s": end_s, "incident": incident,
     }  # fmt: skip
     assert "thumbnail.deleted" in [one.action for one in desk.audit(incident)]
     shown = desk.incident(incident)

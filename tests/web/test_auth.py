@@ -153,6 +153,8 @@ def test_wrong_passwords_and_unknown_names_get_the_same_answer_for_the_same_work
             unknown = await h.browser().post("/api/v1/session", json={"name": "nobody", "password": "not the password"})
             assert problem(wrong, 401, "wrong_password") == problem(unknown, 401, "wrong_password")
             assert "set-cookie" not in wrong.headers
+            noted = [(e.actor, e.role) for e in h.desk.audit() if e.action == "session.refused"]
+            assert noted == [("operator", "operator"), ("?", "unknown")], "a name that nobody has is not kept, and has no role"
 
     asyncio.run(run())
 

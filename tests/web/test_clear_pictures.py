@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import feed
+from streams.source_errors import Why
 from tests.web.web_kit import NOW_S, THUMBNAIL, House, house, problem
 from web.media import Part, open_inside, part_of
 from web.problems import Problem
+from web.viewing import REFUSALS
 
 SDP = {"Content-Type": "application/sdp"}
 OFFER = "v=0\r\no=- offer\r\n"
@@ -252,14 +254,18 @@ def test_what_cannot_be_recorded_is_not_shown(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("code", "status", "problem_code"),
     [("no_camera", 404, "not_found"), ("no_video", 503, "no_video"), ("b_frames", 422, "b_frames"), ("bad_sdp", 400, "bad_sdp"),
-     ("busy", 503, "busy"), ("something_new", 503, "no_video")],
+     ("busy", 503, "busy"), ("something_new", 503, "no_video"),
+     *((why.value, 503, "no_video") for why in Why if why != "b_frames")],
 )  # fmt: skip
 def test_refusals_of_the_live_process_in_words(tmp_path: Path, code: str, status: int, problem_code: str) -> None:
     async def run() -> None:
         async with house(tmp_path) as h:
             operator = await h.signed_in("operator", **{"Accept-Language": "zh"})
             h.live.refuse = feed.Refused(code, "in English")
-            problem(await operator.post("/whep/wall/gate", content=OFFER, headers=SDP), status, problem_code)
+            told = problem(await operator.post("/whep/wall/gate", content=OFFER, headers=SDP), status, problem_code)
+            assert "English" not in str(told), "what the live process says is in English alone: it is for the log"
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in told["detail"])
+            assert code in REFUSALS or code == "something_new"
             assert len(h.services.watching) == 0
 
     asyncio.run(run())
@@ -290,5 +296,28 @@ def test_the_whole_record_is_for_auditors(tmp_path: Path) -> None:
             assert "session.opened" in actions
             assert (await auditor.get("/api/v1/audit/verify")).json()["verified"] is True
             problem(await (await h.signed_in("commander")).get("/api/v1/audit"), 403, "not_allowed")
+
+    asyncio.run(run())
+
+
+def test_a_covered_picture_of_an_incident_is_on_its_record_and_changes_nothing_else(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h:
+            operator = await h.signed_in("commander")
+            incident, other = await h.opened(), await h.opened("yard", 2)
+            opened = await operator.post("/whep/wall/gate", params={"incident": incident["id"]}, content=OFFER, headers=SDP)
+            assert opened.status_code == 201, opened.text
+            assert (await operator.delete(opened.headers["location"])).status_code == 200
+            wall = await operator.post("/whep/wall/gate", content=OFFER, headers=SDP)  # from the wall, for no incident
+            assert (await operator.delete(wall.headers["location"])).status_code == 200
+            said = [(e["action"], e["detail"]["view"], e["actor"]) for e in await record(h, incident) if "view" in e["detail"]]
+            assert said == [("watched", "wall", "commander"), ("live.ended", "wall", "commander")]
+            after = (await operator.get(f"/api/v1/incidents/{incident['id']}")).json()
+            assert (after["state"], after["version"]) == ("received", incident["version"]), "a decision is not made stale by it"
+            assert len(after["journal"]) == len(incident["journal"])
+            for wrong in (other["id"], "nowhere", ""):
+                answer = await operator.post("/whep/wall/gate", params={"incident": wrong}, content=OFFER, headers=SDP)
+                problem(answer, 404, "not_found")
+            assert h.live.open == {}
 
     asyncio.run(run())
