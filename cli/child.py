@@ -16,6 +16,7 @@ from dispatch.errors import StoreFailed
 from dispatch.roads_build import MapError
 from models.errors import ModelError
 from streams.supervisor import HOPELESS
+from web.accounts_store import AccountsStoreError
 from web.serve import ServeError
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     logs.to_file()
     try:
         return _run(args)
-    except (ConfigError, SiteError, ModelError, MapError, StoreFailed, BusError, ServeError) as error:
+    except (ConfigError, SiteError, ModelError, MapError, StoreFailed, BusError, ServeError, AccountsStoreError) as error:
         print(f"callout: {error}", file=sys.stderr)
         return HOPELESS
     except OSError as error:  # a full disk, a folder that is gone: it may get better

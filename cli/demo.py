@@ -22,13 +22,13 @@ from cli import demo_responders, logs
 from cli.camera import port_number
 from cli.serve import child, serve
 from cli.site import Site, SiteError, claim, open_site, release
+from cli.user import open_accounts
 from configs.layout import Layout
 from configs.settings import ROOT, environment
 from streams import transcode
 from streams.clip_file import ClipError
 from streams.supervisor import Child
-from web.accounts import Accounts, make_password
-from web.accounts_store import AccountsStoreError
+from web.accounts import make_password
 
 CONTENT = ROOT / "configs" / "demo"
 SIMULATED = "sim-"  # accounts of phones that nobody holds
@@ -139,7 +139,7 @@ def _clips(shipped_only: bool, cache: Path) -> dict[str, Path]:
 def _passwords(site: Site) -> dict[str, str]:
     """Passwords of people's accounts that have none yet. Made in the moment in which they are shown, so that a start that fails
     takes none with it."""
-    accounts = _accounts(site)
+    accounts = open_accounts(site)
     try:
         made = {account.name: make_password() for account in site.settings.account if not account.name.startswith(SIMULATED)}
         return {a.name: made[a.name] for a in site.settings.account if a.name in made and accounts.ensure(a, made[a.name])}
@@ -149,7 +149,7 @@ def _passwords(site: Site) -> dict[str, str]:
 
 def _phones(site: Site) -> dict[str, str]:
     """Fresh passwords for the simulated phones, each time: nobody needs to know them."""
-    accounts = _accounts(site)
+    accounts = open_accounts(site)
     try:
         made = {account.name: make_password() for account in site.settings.account if account.name.startswith(SIMULATED)}
         for account in site.settings.account:
@@ -159,13 +159,6 @@ def _phones(site: Site) -> dict[str, str]:
         return made
     finally:
         accounts.close()
-
-
-def _accounts(site: Site) -> Accounts:
-    try:
-        return Accounts.open(site.layout.root)
-    except AccountsStoreError as error:
-        raise SiteError(f"{site.layout.root}: the accounts cannot be opened: {error}") from error
 
 
 def _cameras(site: Site, clips: dict[str, Path], port: int) -> Child:

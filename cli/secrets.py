@@ -9,14 +9,15 @@ from typing import Any
 
 from streams.redact import HIDDEN, redact_url
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)  # to the next blank: what cannot be split safely is hidden
+# To the next blank: what cannot be split safely is hidden. One slash: a URL that went through a Path has lost the other.
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://?\S+", re.IGNORECASE)
 _NAMES = ("password", "secret", "token", "cookie", "csrf")
 _AS_IT_IS = ("exc_info", "_record", "_from_structlog")  # structlog's own
 
 
 def redact(text: str) -> str:
     """`rtsp://user:word@host` becomes `rtsp://***@host`, wherever it stands in the text."""
-    return _URL.sub(lambda found: redact_url(found.group()), text) if "://" in text else text
+    return _URL.sub(lambda found: redact_url(found.group()), text) if ":/" in text else text
 
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

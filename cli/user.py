@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from cli.site import open_site
+from cli.site import Site, SiteError, open_site
 from configs.schema import Account, Role
-from web.accounts import AccountError, Accounts, make_password
+from web.accounts import FILE, AccountError, Accounts, make_password
 from web.accounts_store import AccountsStoreError
 from web.problems import Text
 
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     site = open_site(args.config)
     site.layout.make()
-    accounts = Accounts.open(site.layout.root, session_s=site.settings.web.session_hours * 3600)
+    accounts = open_accounts(site)
     try:
         accounts.ensure_all(site.settings.account)
         if args.what == "list":
@@ -51,10 +51,17 @@ def run(args: argparse.Namespace) -> int:
         return 1
     finally:
         accounts.close()
-    print(
-        f"{args.name}: {f'password {word} (shown this once)' if args.make else 'done'}. Open sessions of this account have ended."
-    )
+    ended = " Open sessions of this account have ended." if args.what == "password" else ""
+    print(f"{args.name}: {f'password {word} (shown this once)' if args.make else 'done'}.{ended}")
     return 0
+
+
+def open_accounts(site: Site) -> Accounts:
+    """Raises SiteError when the file is damaged or the disk is full."""
+    try:
+        return Accounts.open(site.layout.root, session_s=site.settings.web.session_hours * 3600)
+    except AccountsStoreError as error:
+        raise SiteError(f"the accounts in {site.layout.root / FILE} cannot be used: {error}") from error
 
 
 def _ask() -> str:

@@ -60,7 +60,11 @@ class AccountsStore:
         self._lock = threading.Lock()
         # NORMAL: a power cut may lose the last seconds of sessions, never the file; and no request waits for the disk
         self._sql = sqlite3.connect(path, timeout=10.0, check_same_thread=False, isolation_level=None)
-        self._sql.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;" + SCHEMA)
+        try:
+            self._sql.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;" + SCHEMA)
+        except sqlite3.Error:
+            self._sql.close()
+            raise
 
     def close(self) -> None:
         with self._lock:
