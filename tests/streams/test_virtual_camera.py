@@ -214,9 +214,7 @@ def test_digest_auth_opens_to_the_right_password_only(short: Path) -> None:
     assert "s3 cret" not in repr(Auth("admin", "s3 cret"))
 
 
-@pytest.mark.skipif(
-    shutil.which("ffprobe") is None, reason="an extra check where ffprobe is installed; PyAV is the one that counts"
-)
+@pytest.mark.needs("program:ffprobe")  # an extra check; PyAV is the one that counts
 def test_ffprobe_plays_it(short: Path) -> None:
     with Running([short], auth=Auth("admin", "secret")) as camera:
         done = subprocess.run(

@@ -165,9 +165,7 @@ def test_numbers_that_are_none_fail_loudly(detector: Detector, street: Frame, mo
         detector.detect(street)
 
 
-@pytest.mark.skipif(
-    ASSETS is None or not (ASSETS / "models/yolox_nano_416.onnx").is_file(), reason="no YOLOX-nano in the assets folder"
-)
+@pytest.mark.needs("models/yolox_nano_416.onnx")
 def test_the_other_detector_sees_the_same_people(street: Frame, detector: Detector) -> None:
     found = store.find("yolox_nano_416", ASSETS)
     others = sure(Detector(found.entry, found.path).detect(street), "person", 0.3)

@@ -21,7 +21,7 @@ from vision.sighting import Finding
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 YARD = Zone("yard", "fire", WHOLE, dwell_s=2.0)
 
-needs_assets = pytest.mark.skipif(not ASSETS.is_dir(), reason=f"footage is not at {ASSETS} (CALLOUT_ASSETS)")
+needs_assets = pytest.mark.needs("footage")
 
 
 def watch(frames: Frames, zone: Zone = YARD, tracks: tuple[Track, ...] = ()) -> tuple[list[Finding], float]:

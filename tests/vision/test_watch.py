@@ -148,7 +148,7 @@ def test_the_path_of_the_shipped_clip_fills() -> None:
     assert found[0].at_s - T0 <= 5.5
 
 
-needs_assets = pytest.mark.skipif(not ASSETS.is_dir(), reason=f"footage is not at {ASSETS} (CALLOUT_ASSETS)")
+needs_assets = pytest.mark.needs("footage")
 
 
 @needs_assets
