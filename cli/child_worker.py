@@ -14,6 +14,7 @@ from dispatch.bus import Bus
 from models import store
 from streams.worker import Folders, Worker
 from vision.detector import Detector, FaceDetector
+from vision.look import RELEVANT
 
 
 def run(site: Site, index: int) -> int:
@@ -28,7 +29,7 @@ def run(site: Site, index: int) -> int:
         site.cameras_of(index),
         site.settings.streams,
         Folders(layout.clips, layout.thumbnails, layout.feed_socket(index)),
-        eyes=Detector(model.entry, model.path),
+        eyes=Detector(model.entry, model.path, only=RELEVANT),
         scores=model.entry.scores,
         faces=FaceDetector(faces.entry, faces.path),
         sink=sink,

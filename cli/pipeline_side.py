@@ -7,6 +7,7 @@ one thread runs a prepared input. No gate, no scaling, no tracking, no ring.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 import sys
@@ -22,7 +23,7 @@ import cv2
 import numpy as np
 
 from configs import schema
-from configs.settings import environment
+from configs.settings import ROOT, environment, parse
 from models import store
 from models.manifest import ModelEntry
 from streams.packet import VideoPacket
@@ -30,6 +31,7 @@ from streams.source import DecodedFrame, Source
 from streams.worker import Folders, Worker
 from vision.detector import Detector, FaceDetector
 from vision.frame import Frame
+from vision.look import RELEVANT
 from vision.sighting import Sighting
 
 SETTLE_S = 3.0
@@ -53,7 +55,7 @@ class _Timed(Detector):
     """Notes what each bare inference costs inside the worker, beside the decoding threads: the bound's runs alone."""
 
     def __init__(self, entry: ModelEntry, path: Path) -> None:
-        super().__init__(entry, path)
+        super().__init__(entry, path, only=RELEVANT)
         self.costs: list[float] = []
 
     def infer(self, tensor: Any) -> Any:
@@ -171,14 +173,12 @@ def _counts(worker: Worker) -> tuple[int, int, int]:
 
 
 def _camera(name: str, url: str) -> schema.Camera:
+    """The demo's campus camera, zones, calibration and all, and a live lane over the whole picture."""
+    text = (ROOT / "configs" / "demo" / "cameras" / "campus.toml").read_text(encoding="utf-8").replace("{port}", "0")
+    campus = parse(text.replace('jurisdiction = "centre"', ""), "campus.toml").camera[0]
     whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    lower = ((0.5, 0.55), (1.0, 0.55), (1.0, 1.0), (0.5, 1.0))
-    zones = (
-        schema.Zone("crowd", "crowding", whole, limit=6),
-        schema.Zone("strip", "intrusion", lower),
-        schema.Zone("lane", "stopped_vehicle", whole, dwell_s=10),
-    )
-    return schema.Camera(name, name, url, (60.17125, 24.9442), "bench", zones=zones)
+    lane = schema.Zone("lane", "stopped_vehicle", whole, dwell_s=10)
+    return dataclasses.replace(campus, id=name, url=url, zones=(*campus.zones, lane))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ class CameraWatcher:
         self._state: LookState | None = None
         self._size = (0, 0)
         self._failing = False
+        self._pictured = (-1, "")
         self._pictures: dict[tuple[str, str, int], str] = {}  # of each event: its first thumbnail
 
     def offer(self, frame: Frame, *, detect: bool) -> None:
@@ -148,6 +149,8 @@ class CameraWatcher:
 
     def _thumbnail(self, frame: Frame) -> str:
         """Writes the covered picture and returns its sha256; "" when it cannot be made: the sighting goes out without."""
+        if self._pictured[0] == frame.seq:
+            return self._pictured[1]  # two hazards in one frame share its picture
         try:
             jpeg = thumbnail(frame, self._covered(frame), self._faces.detect(frame))
             digest = hashlib.sha256(jpeg).hexdigest()
@@ -155,6 +158,7 @@ class CameraWatcher:
         except Exception as error:  # noqa: BLE001  # a full disk or a failed face model must not keep the sighting back
             log.error("thumbnail.failed", camera=self._camera, error=f"{type(error).__name__}: {error}")
             return ""
+        self._pictured = (frame.seq, digest)
         return digest
 
     def _covered(self, frame: Frame) -> Sequence[Detection]:

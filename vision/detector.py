@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,10 @@ class Detector:
 
     task = "objects"
 
-    def __init__(self, entry: ModelEntry, path: Path) -> None:
-        """Reads and checks the file. Raises WrongHash, ModelMissing, or ModelRefused: classes outside the closed
-        vocabulary, another task, or inputs and outputs that are not the manifest's."""
+    def __init__(self, entry: ModelEntry, path: Path, *, only: Collection[str] | None = None) -> None:
+        """`only` these labels are looked for; None: all of the model's. Reads and checks the file. Raises WrongHash,
+        ModelMissing, or ModelRefused: classes outside the closed vocabulary, another task, or inputs and outputs that are not
+        the manifest's."""
         if foreign := outside_vocabulary(entry.classes):
             raise ModelRefused(entry.name, f"it says what Callout may not hear (models/vocabulary.py): {', '.join(foreign)}")
         if entry.task != self.task:
@@ -46,7 +47,9 @@ class Detector:
         self._session = _session(entry, content)
         _check_signature(entry, self._session)
         self._outputs = [output.name for output in entry.outputs]
-        self._floors = np.array([entry.scores.floor_for(label) for label in entry.classes], np.float32)
+        wanted = entry.classes if only is None else only
+        floors = [entry.scores.floor_for(label) if label in wanted else np.inf for label in entry.classes]
+        self._floors = np.array(floors, np.float32)
         self._decode = self._decoder()
 
     def detect(self, frame: Frame) -> tuple[Detection, ...]:

@@ -97,11 +97,12 @@ def _expired(item: Live, now_s: float) -> bool:
 def _one_each(detections: Sequence[Detection]) -> list[Detection]:
     """Detections, best first, without those that say the same thing again under another label of the group."""
     kept: list[Detection] = []
-    boxes: dict[str, list[Box]] = {}
+    boxes: dict[str, list[tuple[str, Box]]] = {}
     for detection in sorted(detections, key=lambda d: (-d.score, d.label, d.box)):
         others = boxes.setdefault(group_of(detection.label), [])
-        if not any(association.iou(other, detection.box) > SAME_THING_IOU for other in others):
-            others.append(detection.box)
+        # of one label the detector's own suppression has already left one box each
+        if not any(label != detection.label and association.iou(box, detection.box) > SAME_THING_IOU for label, box in others):
+            others.append((detection.label, detection.box))
             kept.append(detection)
     return kept
 
