@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503  # the last line does not
         print(f"callout: {error.filename or ROOT}: {error.strerror or error}", file=sys.stderr)
         return 1
     environ = dict(os.environ)
+    environ["PYTHONSAFEPATH"] = "1"  # else `-m` would take a folder named cli that the user stands in
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH", "")]))
     os.execve(PYTHON, [str(PYTHON), "-m", "cli", *arguments], environ)  # noqa: S606  # our own interpreter
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cli import logs, maps, preflight
 from cli.site import Role, Site, SiteError, claim, open_site, release
+from configs.settings import ROOT
 from dispatch.embedded import EmbeddedError, EmbeddedValkey
 from streams.supervisor import Child, Supervisor
 
@@ -108,7 +109,10 @@ def _until_signal() -> threading.Event:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # one thread per worker: FACTS of the detector
+    """The children import this checkout, wherever it was started from; one thread each, since there is a worker per core."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    ours = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, **ours}
 
 
 def _why_late(site: Site, names: list[str]) -> str:
