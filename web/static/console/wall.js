@@ -4,6 +4,7 @@ import { html, cx } from "/static/lib/html.js";
 import { pick, pickText, t } from "/static/lib/i18n.js";
 import { byUrgency, FINISHED, incidentTone, shows, WAITING_FOR_US } from "/static/lib/phases.js";
 import { Ago, Chip } from "/static/lib/ui.js";
+import { Icon } from "/static/lib/icons.js";
 import { HealthChip, NoPicture } from "/static/console/camera_health.js";
 import { LiveView } from "/static/console/live_view.js";
 import { Overlay } from "/static/console/overlay.js";
@@ -49,5 +50,6 @@ export function Wall() {
   const columns = rows.length <= 1 ? 1 : rows.length <= 4 ? 2 : rows.length <= 9 ? 3 : 4;
   return html`<main class="panel wall" aria-label=${t("wall")}><header class="panel-head"><h2>${t("wall")}</h2><${Chip} icon="covered">
     ${t("covered.chip")}<//><span class="dim num">${t("wall.working", { n: working, all: rows.length })}</span></header>
+    ${rows.length === 0 && html`<div class="empty" data-testid="wall-empty"><${Icon} name="camera" /><p>${t("wall.none")}</p></div>`}
     <div class=${`tiles cols-${columns}`}>${rows.map((camera) => html`<${Tile} key=${camera.id} camera=${camera} />`)}</div></main>`;
 }

@@ -110,6 +110,7 @@ export default {
   "offline.now": "Trying now …",
   "desk": "Desk",
   "wall": "Wall",
+  "wall.none": "You see no cameras here: none is in the groups of your account.",
   "wall.working": "{n} of {all} cameras have a picture",
   "audit": "Audit",
   "queue": "Incidents",

@@ -110,6 +110,7 @@ export default {
   "offline.now": "正在重试……",
   "desk": "工作台",
   "wall": "视频墙",
+  "wall.none": "此处没有摄像机：您的账户所属分组中没有任何摄像机。",
   "wall.working": "{all} 个摄像机中 {n} 个有画面",
   "audit": "审计",
   "queue": "警情",

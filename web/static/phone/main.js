@@ -63,12 +63,17 @@ function Body() {
   return html`<${Task} key=${own.id} assignment=${own} incident=${what} />`;
 }
 
+const SignOut = () => html`<button type="button" class="btn quiet icon-only" data-testid="sign-out" aria-label=${t("sign_out")} onClick=${signOut}><${Icon} name="out" /></button>`;
+
+/** Somebody else's page, or a responder to whom nobody gave a unit: it says so, and lets them leave. */
+const NoUnit = () => html`<header class="phone-head"><div><b>${me.value.display || me.value.name}</b></div><${LanguageToggle} /><${SignOut} /></header>
+  <main><section class="card free" data-testid="no-unit"><${Icon} name="unlink" /><p>${t("phone.no_unit", { name: me.value.display || me.value.name })}</p></section></main>`;
+
 function App() {
   const { tone, icon, word, code } = now();
   const shareFirst = ["accepted", "en_route"].includes(code) && sharing.value.state === "off"; // the control room looks for it now
   return html`<header class="phone-head"><div><b>${pick(unit.value ?? {}) || me.value?.display}</b><span class="dim">
-    ${site.value ? pick(site.value) : "Callout"}</span></div><${LanguageToggle} />
-      <button type="button" class="btn quiet icon-only" data-testid="sign-out" aria-label=${t("sign_out")} onClick=${signOut}><${Icon} name="out" /></button></header>
+    ${site.value ? pick(site.value) : "Callout"}</span></div><${LanguageToggle} /><${SignOut} /></header>
     <${Banner} /><p class=${`my-state ${tone}`} role="status" data-testid="state" data-state=${code}><${Icon} name=${icon} /><span>${word}</span></p>
     <main>${shareFirst && html`<${Sharing} />`}<${Body} />${!shareFirst && html`<${Sharing} />`}</main><${Toasts} />`;
 }
@@ -76,7 +81,7 @@ function App() {
 async function start() {
   me.value = await whoAmI();
   if (!me.value.unit) {
-    document.getElementById("app").textContent = t("phone.no_unit", { name: me.value.display || me.value.name });
+    mount(html`<${NoUnit} />`);
     return;
   }
   mount(html`<${App} />`);
