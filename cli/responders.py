@@ -137,7 +137,7 @@ class SimulatedResponder:
             self._state = state = _State(lon_lat=state.lon_lat, assignment=assignment["id"], answer_at_s=now_s + thought_s)
         if assignment["state"] == "offered" and now_s >= state.answer_at_s:
             accepts = self._rng.random() < manner.acceptance
-            self._answer(assignment, *(("accept",) if accepts else ("decline", "cannot_come")), now_s=now_s)
+            self._answer(assignment, *(("accept",) if accepts else ("decline", "busy")), now_s=now_s)
         elif (
             assignment["state"] == "accepted"
             and now_s >= (assignment["accepted_at_s"] or 0) + self._phone.turnout_s / manner.pace

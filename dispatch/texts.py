@@ -68,13 +68,13 @@ JOURNAL: dict[str, tuple[str, str]] = {
         "{cause_unit_name_zh} 未能执行，已自动派给下一单元 {unit_name_zh}：预计 {eta_zh}",
     ),
     "assignment.accepted": ("{unit_name} accepted", "{unit_name_zh} 已接受"),
-    "assignment.declined": ("{unit_name} declined. {reason}", "{unit_name_zh} 已拒绝。{reason}"),
+    "assignment.declined": ("{unit_name} declined. {why_en}", "{unit_name_zh} 已拒绝。{why_zh}"),
     "assignment.timed_out": ("{unit_name} did not answer in time", "{unit_name_zh} 未在时限内答复"),
     "assignment.en_route": ("{unit_name} is under way", "{unit_name_zh} 已出发"),
     "assignment.on_scene": ("{unit_name} is on the scene", "{unit_name_zh} 已到场"),
     "assignment.cleared": ("{unit_name} has finished", "{unit_name_zh} 已完成处置"),
-    "assignment.unable": ("{unit_name} cannot continue. {reason}", "{unit_name_zh} 无法继续。{reason}"),
-    "assignment.withdrawn": ("{unit_name} was withdrawn. {reason}", "{unit_name_zh} 已撤回。{reason}"),
+    "assignment.unable": ("{unit_name} cannot continue. {why_en}", "{unit_name_zh} 无法继续。{why_zh}"),
+    "assignment.withdrawn": ("{unit_name} was withdrawn. {why_en}", "{unit_name_zh} 已撤回。{why_zh}"),
     "unit.lost_contact": ("Contact with {unit_name} is lost", "与 {unit_name_zh} 失去联系"),
     "grant.opened": (
         "Clear picture of {camera} opened for {life_en}: {purpose}",
@@ -105,6 +105,24 @@ STATES: dict[str, tuple[str, str]] = {
 }
 
 
+# Why a unit declined, cannot go on, or was withdrawn: the codes that phone and console send. Other words stand as they came.
+WHY: dict[str, tuple[str, str]] = {
+    "busy": ("Busy with something else", "正忙于其他事务"),
+    "too_far": ("Too far away", "距离太远"),
+    "not_fit": ("Not fit for duty", "身体状况不适"),
+    "no_equipment": ("Without the equipment", "缺少装备"),
+    "breakdown": ("Vehicle or equipment broke down", "车辆或装备故障"),
+    "blocked": ("The way is blocked", "道路受阻"),
+    "injured": ("Injured", "受伤"),
+    "recalled": ("Called elsewhere", "另有任务"),
+    "not_needed": ("No longer needed", "不再需要"),
+    "better_unit": ("A better unit is free", "有更合适的单元"),
+    "sent_in_error": ("Sent in error", "误派"),
+    "no_answer": ("No answer", "无应答"),
+    "other": ("Another reason", "其他原因"),
+}
+
+
 class _Blank(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return ""
@@ -121,6 +139,8 @@ def journal(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
     values = dict(facts)
     if isinstance(values.get("to"), str):
         values["to_en"], values["to_zh"] = STATES.get(values["to"], (values["to"], values["to"]))
+    if isinstance(values.get("reason"), str):
+        values["why_en"], values["why_zh"] = WHY.get(values["reason"], (values["reason"], values["reason"]))
     if isinstance(values.get("eta_s"), int | float):
         values["eta_en"], values["eta_zh"] = duration(values["eta_s"], "en"), duration(values["eta_s"], "zh")
     if isinstance(values.get("life_s"), int | float):

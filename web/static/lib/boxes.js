@@ -108,7 +108,7 @@ export function draw(canvas, picture, scene) {
   for (const box of scene.boxes ?? []) {
     const hazard = isHazard(box, scene.incident, scene.zone);
     rectangle(ctx, rect, box.slice(2, 6), hazard ? alarm : COLOURS.plain, font * (hazard ? 0.22 : 0.12));
-    if (hazard && named) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)}`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, alarm, font);
+    if (hazard && named) label(ctx, `${scene.words?.(box[0]) ?? box[0]} ${Math.round(box[1] * 100)} %`, rect.x + box[2] * rect.w, rect.y + box[3] * rect.h, alarm, font);
   }
   if (scene.hazardBox) {
     rectangle(ctx, rect, scene.hazardBox, alarm, font * 0.22);
