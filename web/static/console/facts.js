@@ -25,10 +25,10 @@ export function Facts({ incident, camera }) {
     <${Fact} name=${t("fact.where")}><span class="num">${position(place)}</span> <span class="num">± ${distance(place.sigma_m)}</span>${" "}<span class="dim">${t(`place.${place.source}`)}</span><//>
     <${Fact} name=${t("fact.seen")}><${At} at=${incident.first_seen_s} /> – <${At} at=${incident.last_seen_s} /> <span class="dim">${t("fact.for", { d: duration(incident.last_seen_s - incident.first_seen_s) })}</span><//>
     <${Fact} name=${t("fact.evidence")}><span class="num">${percent(incident.score)}</span> <span class="dim">${t("fact.sightings", { n: incident.sightings })}</span><//>
-    <${Evidence} evidence=${incident.evidence} />
     <${Fact} name=${t("fact.priority")}><span class="num">${incident.priority}</span><//>
     ${camera && html`<${Fact} name=${t("fact.purpose")}>${pick(camera, "purpose")}<//>`}
     ${incident.dismiss_reason && html`<${Fact} name=${t("fact.dismissed")}>${pickText(reasonText(incident.dismiss_reason))}<//>`}
+    <${Evidence} evidence=${incident.evidence} />
   </dl>${incident.assignments.length > 0 && html`<h2>${t("assigned")}</h2><ul class="assigned">
     ${incident.assignments.map((a) => html`<${Assigned} key=${a.id} assignment=${a} />`)}</ul>`}</section>`;
 }
