@@ -10,7 +10,7 @@ from web.webrtc import run_live
 
 
 def run(site: Site) -> int:
-    stop = threading.Event()
+    stop, pulse = threading.Event(), childhood.Pulse()
     socket = site.layout.live_socket
     socket.unlink(missing_ok=True)
 
@@ -20,8 +20,8 @@ def run(site: Site) -> int:
         if not stop.is_set():
             childhood.ready()
 
-    childhood.grow_up(stop, alone=False)
+    childhood.grow_up(stop, alive=pulse.alive, alone=False)
     threading.Thread(target=tell, name="tell-ready", daemon=True).start()
-    run_live(site.layout, site.worker_of)
+    run_live(site.layout, site.worker_of, on_tick=pulse.beat)
     stop.set()
     return 0

@@ -17,13 +17,14 @@ from web.serve import run_web
 
 
 def run(site: Site) -> int:
-    stop = threading.Event()
-    childhood.grow_up(stop)
+    stop, pulse = threading.Event(), childhood.Pulse()
+    childhood.grow_up(stop, alive=pulse.alive)
     desk = Desk.open(site.layout.store, site.settings, router(site), plan.load(ROOT / "configs" / "response_plans.toml"))
     try:
         app = create_app(site.settings, site.layout, desk, AsyncBus(site.bus_url), LiveClient(site.layout.live_socket))
         web = site.settings.web
-        run_web(app, web.host, web.port, lambda address: childhood.ready(address=address.url), stop)
+        ready = lambda address: childhood.ready(address=address.url)  # noqa: E731  # a name for what it is
+        run_web(app, web.host, web.port, ready, stop, on_tick=pulse.beat)
     finally:
         desk.close()
     return 0

@@ -13,6 +13,8 @@ from typing import Any
 
 from streams.supervisor import BEAT, BEAT_EVERY_S, READY
 
+PULSE_S = 15.0  # an event loop that does not turn for so long hangs
+
 _out = threading.Lock()
 
 
@@ -28,6 +30,21 @@ def _write(line: str) -> None:
 def ready(**facts: Any) -> None:
     """Tells the supervisor that this child serves now."""
     _write(f"{READY} {json.dumps(facts)}")
+
+
+class Pulse:
+    """Whether a process still turns: `beat()` is called from its event loop, `alive()` from outside. Before the first beat it is
+    starting, and that may take its time."""
+
+    def __init__(self, limit_s: float = PULSE_S, now: Callable[[], float] = time.monotonic) -> None:
+        self._limit_s, self._now = limit_s, now
+        self._last_s: float | None = None
+
+    def beat(self) -> None:
+        self._last_s = self._now()
+
+    def alive(self) -> bool:
+        return self._last_s is None or self._now() - self._last_s <= self._limit_s
 
 
 def grow_up(stop: threading.Event, *, grace_s: float = 5.0, alive: Callable[[], bool] = lambda: True, alone: bool = True) -> None:

@@ -64,8 +64,17 @@ def _why(host: str, port: int, error: OSError) -> str:
     return f"port {port} on {host} cannot be opened: {error.strerror}"
 
 
-def run_web(app: FastAPI, host: str, port: int, ready: Callable[[Address], None], stop: threading.Event | None = None) -> None:
-    """Serves until `stop` is set (or, without one, until SIGINT or SIGTERM). Calls `ready` once it answers. Raises ServeError."""
+def run_web(
+    app: FastAPI,
+    host: str,
+    port: int,
+    ready: Callable[[Address], None],
+    stop: threading.Event | None = None,
+    *,
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves until `stop` is set (or, without one, until SIGINT or SIGTERM). Calls `ready` once it answers, `on_tick` several
+    times a second as long as the event loop turns. Raises ServeError."""
     listener = bind(host, port)
     services: Services = app.state.services
     config = uvicorn.Config(
@@ -82,17 +91,24 @@ def run_web(app: FastAPI, host: str, port: int, ready: Callable[[Address], None]
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     try:
-        _Server(config, services, lambda: ready(Address(host, listener.getsockname()[1])), stop).run(sockets=[listener])
+        address = Address(host, listener.getsockname()[1])
+        _Server(config, services, ready=lambda: ready(address), stop=stop, on_tick=on_tick).run(sockets=[listener])
     finally:
         listener.close()
 
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, services: Services, ready: Callable[[], None], stop: threading.Event | None
+        self,
+        config: uvicorn.Config,
+        services: Services,
+        *,
+        ready: Callable[[], None],
+        stop: threading.Event | None,
+        on_tick: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._services, self._ready, self._stop = services, ready, stop
+        self._services, self._ready, self._stop, self._on_tick = services, ready, stop, on_tick
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -109,6 +125,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
+        self._on_tick()
         if self._stop is not None and self._stop.is_set():
             self.should_exit = True
         return await super().on_tick(counter)

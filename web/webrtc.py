@@ -95,12 +95,13 @@ class LiveServer:
         sessions_max: int = SESSIONS_MAX,
         picture_within_s: float = PICTURE_WITHIN_S,
         now: Callable[[], float] = time.time,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._hub = LiveHub(socket_of)
         self._sessions_max = sessions_max
         self._picture_within_s = picture_within_s
-        self._now = now
+        self._now, self._on_tick = now, on_tick
         self._sessions: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._closes: set[asyncio.Task[None]] = set()
@@ -243,6 +244,7 @@ class LiveServer:
     async def _watch_over(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            self._on_tick()
             for session in list(self._sessions.values()):
                 reason = session.over(self._now(), time.monotonic())
                 if reason is not None:
@@ -281,10 +283,12 @@ async def _nothing() -> None:
     pass
 
 
-def run_live(layout: Layout, workers: Mapping[str, int], *, watch_stdin: bool = True) -> None:
+def run_live(
+    layout: Layout, workers: Mapping[str, int], *, watch_stdin: bool = True, on_tick: Callable[[], None] = lambda: None
+) -> None:
     """The live process's main: serves layout.live_socket until SIGTERM, SIGINT or (`watch_stdin`) the end of its stdin.
 
-    `workers` says which worker has which camera (cameras → worker number).
+    `workers` says which worker has which camera (cameras → worker number). `on_tick` is called as long as the event loop turns.
     """
 
     def socket_of(camera: str) -> Path | None:
@@ -298,7 +302,7 @@ def run_live(layout: Layout, workers: Mapping[str, int], *, watch_stdin: bool = 
             loop.add_signal_handler(number, stop.set)
         if watch_stdin:
             await loop.connect_read_pipe(lambda: _UntilEnd(stop), sys.stdin)
-        await LiveServer(layout.live_socket, socket_of).run(stop)
+        await LiveServer(layout.live_socket, socket_of, on_tick=on_tick).run(stop)
 
     asyncio.run(serve())
 

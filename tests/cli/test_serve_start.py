@@ -10,8 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from cli.serve import _why_late, children
 from cli.site import claim, open_site, release
 from configs.layout import Layout
@@ -110,8 +108,7 @@ def test_a_worker_that_cannot_start_is_told_with_the_last_words_of_its_log(tmp_p
     assert [child.name for child in children(site, "all")] == ["live", "web"]  # no cameras, no workers
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_site_that_runs_ends_in_order_with_nothing_left(tmp_path: Path, number: int) -> None:
+def test_a_site_whose_terminal_is_closed_ends_in_order_with_nothing_left(tmp_path: Path) -> None:
     url = "rtsp://127.0.0.1:9/nobody"
     config = _site(tmp_path, cameras=True)
     config.write_text(config.read_text().replace("rtsp://127.0.0.1:554/x", url))
@@ -124,7 +121,7 @@ def test_a_site_that_runs_ends_in_order_with_nothing_left(tmp_path: Path, number
         line = serving.stdout.readline()
         assert "Callout serves Here at http://127.0.0.1:" in line, serving.stderr.read()
         assert len(_left(tmp_path)) >= 4
-        serving.send_signal(number)
+        serving.send_signal(signal.SIGHUP)
         assert serving.wait(20) == 0
         assert _is_for_people(serving.stderr.read())
     eventually(lambda: _left(tmp_path) == [])

@@ -98,10 +98,10 @@ def test_a_killed_child_is_started_again_with_a_growing_delay(tmp_path: Path) ->
 
 
 def test_after_a_stable_time_the_ladder_begins_anew(tmp_path: Path) -> None:
-    with _supervised(_child(tmp_path, GOOD), limits=Limits(stable_after_s=0.3)) as supervisor:
+    with _supervised(_child(tmp_path, GOOD), limits=Limits(stable_after_s=0.2)) as supervisor:
         for count in (1, 2, 3):
             eventually(lambda: supervisor.ready("child") is not None)
-            time.sleep(0.7)  # longer than stable_after_s: this is what is tested
+            time.sleep(0.5)  # longer than stable_after_s: this is what is tested
             os.kill(supervisor.pid("child") or 0, signal.SIGKILL)
             began_s = time.monotonic()
             eventually(lambda want=count: supervisor.restarts("child") == want)  # type: ignore[misc]  # bound now
