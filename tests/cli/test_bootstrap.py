@@ -167,10 +167,10 @@ def test_an_installation_stopped_in_the_middle_is_taken_up_again(copy: Copy) -> 
 
 
 def test_a_missing_python_is_noticed_though_the_stamps_are_fresh(copy: Copy) -> None:
+    (copy.root / "requirements" / "run.txt").write_text("# nothing\n")
     assert copy.run("demo").returncode == 0
     (copy.root / ".venv" / "bin" / "python").unlink()
     (copy.root / ".venv" / "bin" / "python").symlink_to("/no/such/python")  # the system's was taken away
-    (copy.root / "requirements" / "run.txt").write_text("# nothing\n")
     done = copy.run("demo")
     assert "making it anew" in done.stderr
     assert "No module named cli.__main__" in done.stderr  # this copy has none: it came as far as that

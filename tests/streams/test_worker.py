@@ -277,7 +277,10 @@ def test_a_thumbnail_that_cannot_be_written_does_not_keep_the_sighting(tmp_path:
 def test_the_wall_fails_closed_before_the_first_look_and_whenever_the_detector_fails(tmp_path: Path, playing: Running) -> None:
     eyes, sink = Eyes(()), Sink()
     eyes.free.clear()
-    with working(tmp_path, [camera("gate", playing.url("gate"))], sink, eyes), Viewer(tmp_path / "feed.sock", "gate") as wall:
+    with (
+        working(tmp_path, [camera("gate", playing.url("gate"))], sink, eyes) as worker,
+        Viewer(tmp_path / "feed.sock", "gate") as wall,
+    ):
         eventually(lambda: len(wall.pictures) >= 10)
         assert all(is_mosaic(p) for p in wall.pictures)
         eyes.free.set()
@@ -285,6 +288,7 @@ def test_the_wall_fails_closed_before_the_first_look_and_whenever_the_detector_f
         assert wall.pictures[-1].shape == (240, 320)
 
         eyes.failing = True
+        eventually(lambda: worker.members["gate"].parts.wall.cover.failed)  # at once, not when the last boxes have grown old
         eventually(lambda: is_mosaic(wall.pictures[-1]))
         seen = len(wall.pictures)
         eventually(lambda: len(wall.pictures) > seen + 20)
