@@ -60,7 +60,7 @@ def journey(points: Sequence[LonLat], *, duration_s: float | None = None, mode: 
 
 def at(route: Journey, elapsed_s: float) -> tuple[LonLat, bool]:
     """Where one is `elapsed_s` after setting out, at an even pace, and whether that is the end."""
-    if elapsed_s >= route.duration_s or route.length_m <= 0:
+    if elapsed_s >= route.duration_s or route.duration_s <= 0 or route.length_m <= 0:
         return route.points[-1], True
     gone = max(0.0, elapsed_s) / route.duration_s * route.length_m
     index = min(bisect.bisect_right(route.passed_m, gone), len(route.points) - 1)

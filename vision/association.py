@@ -47,6 +47,13 @@ def costs(
     return list(zip(price[rows, columns].tolist(), rows.tolist(), columns.tolist(), strict=True))
 
 
+def overlaps(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """(n, n) intersection over union of all pairs of n boxes."""
+    rows = np.asarray(boxes, np.float64).reshape(-1, 4)
+    old, new = rows[:, None], rows[None]
+    return _overlap(old, new, old[..., 2:] - old[..., :2], new[..., 2:] - new[..., :2])
+
+
 def _overlap(old: Floats, new: Floats, old_sides: Floats, new_sides: Floats) -> Floats:
     """Intersection over union of all pairs; 0 for boxes without area."""
     shared = np.minimum(old[..., 2:], new[..., 2:]) - np.maximum(old[..., :2], new[..., :2])

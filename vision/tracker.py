@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from models.manifest import Scores
 from vision import association
-from vision.detections import Box, Detection, Track
+from vision.detections import Detection, Track
 
 EXPIRY_S = 1.5
 ONE_MISS_S = 2.5  # at one inference a second a single missed one must not end a track
@@ -96,15 +96,14 @@ def _expired(item: Live, now_s: float) -> bool:
 
 def _one_each(detections: Sequence[Detection]) -> list[Detection]:
     """Detections, best first, without those that say the same thing again under another label of the group."""
-    kept: list[Detection] = []
-    boxes: dict[str, list[tuple[str, Box]]] = {}
-    for detection in sorted(detections, key=lambda d: (-d.score, d.label, d.box)):
-        others = boxes.setdefault(group_of(detection.label), [])
-        # of one label the detector's own suppression has already left one box each
-        if not any(label != detection.label and association.iou(box, detection.box) > SAME_THING_IOU for label, box in others):
-            others.append((detection.label, detection.box))
-            kept.append(detection)
-    return kept
+    ranked = sorted(detections, key=lambda d: (-d.score, d.label, d.box))
+    groups = [group_of(detection.label) for detection in ranked]
+    same = association.overlaps([detection.box for detection in ranked]) > SAME_THING_IOU
+    kept: list[int] = []
+    for index in range(len(ranked)):
+        if not any(same[index, other] and groups[other] == groups[index] for other in kept):
+            kept.append(index)
+    return [ranked[index] for index in kept]
 
 
 def _associate(
