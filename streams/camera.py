@@ -100,6 +100,7 @@ class CameraThread:
         self._health = health.connecting(doors.clock())
         self._freeze = health.Freeze()
         self._rates = _Rates(at_s=doors.clock())
+        self._unlooked = False  # something moved, and no look has followed yet
         self._features_at_s = 0.0
         self._connected_s = 0.0
         self._size = (0, 0)
@@ -216,7 +217,8 @@ class CameraThread:
         at_s = decoded.captured_at_s
         detect = False
         if not decoded.corrupt:
-            self._sampler, detect = sampler.offer(self._sampler, at_s, changed=moved)
+            self._unlooked |= moved
+            self._sampler, detect = sampler.offer(self._sampler, at_s, changed=self._unlooked)
             features = self._parts.watcher.needs_features and not 0 <= at_s - self._features_at_s < FEATURES_EVERY_S
             if detect or features:
                 frame = Frame.from_planes(self.camera, at_s, self.counters.frames, decoded.planes)
@@ -226,6 +228,7 @@ class CameraThread:
                     self._features_at_s = at_s
         if detect:
             self._gate = gate.looked(thumb)
+            self._unlooked = False
         if self._parts.wall.watched:
             self._parts.wall.show(decoded.planes, decoded.pts_90k, at_s, moved=moved or detect, corrupt=decoded.corrupt)
 

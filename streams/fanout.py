@@ -89,6 +89,8 @@ class Fanout:
     def join(self) -> Reader:
         """A reader that begins at the last key frame. The caller closes it."""
         with self._condition:
+            if self._on_watched is not None and not self._readers:
+                self._gop.clear()  # pictures are made for readers alone: what is left is of an earlier viewing, and old
             reader = Reader(self, self._condition, self._gop.packets())
             if self._picture is not None:
                 reader.tell(_stream(self._picture))

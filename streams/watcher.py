@@ -152,7 +152,7 @@ class CameraWatcher:
         if self._pictured[0] == frame.seq:
             return self._pictured[1]  # two hazards in one frame share its picture
         try:
-            jpeg = thumbnail(frame, self._covered(frame), self._faces.detect(frame))
+            jpeg = thumbnail(frame, self._covered(frame), self._faces.detect(frame), self._wall.cover.state)
             digest = hashlib.sha256(jpeg).hexdigest()
             _keep(self._thumbnails / f"{digest}.jpg", jpeg)
         except Exception as error:  # noqa: BLE001  # a full disk or a failed face model must not keep the sighting back

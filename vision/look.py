@@ -94,12 +94,16 @@ def small(frame: Frame) -> Image:
     return to_bgr(frame, box.content_width, box.content_height)
 
 
-def thumbnail(frame: Frame, people: Sequence[Detection], faces: Sequence[Detection], *, width_px: int = 640) -> bytes:
-    """A JPEG of the frame with everybody covered. Raises ValueError when it cannot be coded."""
+def thumbnail(
+    frame: Frame, people: Sequence[Detection], faces: Sequence[Detection], held: redact.CoverState, *, width_px: int = 640
+) -> bytes:
+    """A JPEG of the frame with everybody covered: who was found in it, and who was lately and may only have flickered out.
+    Raises ValueError when it cannot be coded."""
     width = min(width_px, frame.width)
     picture = to_bgr(frame, width, max(1, round(frame.height * width / frame.width)))
-    _, boxes = redact.step(redact.CoverState(), [*people, *faces], frame.captured_at_s, aspect=frame.width / frame.height)
-    redact.cover(picture, boxes)
+    at_s, aspect = frame.captured_at_s, frame.width / frame.height
+    _, boxes = redact.step(redact.CoverState(), [*people, *faces], at_s, aspect=aspect)
+    redact.cover(picture, (*boxes, *redact.boxes_at(held, at_s, aspect=aspect)))
     done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
     if not done:
         raise ValueError(f"camera {frame.camera}: the thumbnail could not be coded")
