@@ -47,9 +47,9 @@ def close_grant(work: Work, grant_id: str, code: str) -> None:
 
 
 def living(reader: Reader, grant_id: str, now_s: float) -> Grant:
-    """NotFound when it never was, ended or expired."""
+    """NotFound when it never was, ended or expired; also before it was opened: a clock that was set back gives no second life."""
     row = reader.grant(grant_id)
-    if row is None or row["ended_at_s"] is not None or row["expires_at_s"] <= now_s:
+    if row is None or row["ended_at_s"] is not None or not row["opened_at_s"] <= now_s < row["expires_at_s"]:
         raise NotFound("grant", short(grant_id))
     clips = reader.clips([row["incident"]]).get(row["incident"], [])
     return Grant(

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -94,7 +94,16 @@ async def clip(
     headers = {"Accept-Ranges": "bytes", "Content-Length": str(part.length), "X-Callout-Clip": state}
     if part.partial:
         headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
-    body = _stream(file, part, alive=lambda: services.now() < living.expires_at_s)
+
+    async def alive() -> bool:
+        """Asked before each piece: a grant that was ended, and a sign-out, end a download that is under way."""
+        now = services.accounts.session(session.id, services.now())
+        try:
+            return now is not None and await living_grant(services, now, grant) is not None
+        except Problem:
+            return False
+
+    body = _stream(file, part, alive)
     return StreamingResponse(body, status_code=206 if part.partial else 200, media_type="video/mp4", headers=headers)
 
 
@@ -138,12 +147,12 @@ def part_of(header: str | None, size: int) -> Part:
     return Part(start, end - start + 1, partial=True)
 
 
-async def _stream(file: BinaryIO, part: Part, *, alive: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def _stream(file: BinaryIO, part: Part, alive: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """The bytes of the part; stops short (the connection breaks off) when the grant ends on the way."""
     left = part.length
     try:
         await asyncio.to_thread(file.seek, part.start)
-        while left > 0 and alive():
+        while left > 0 and await alive():
             data = await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))
             if not data:
                 return  # the clip was deleted or cut meanwhile

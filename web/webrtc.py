@@ -61,6 +61,7 @@ class Session:
     viewer: Viewer
     peer: RTCPeerConnection | None = None  # None: played over the control connection
     opened_s: float = field(default_factory=time.monotonic)
+    term_s: float | None = None  # how long it may last by a clock that nobody sets
     closing: bool = False
 
     @property
@@ -74,6 +75,8 @@ class Session:
     def over(self, now_s: float, monotonic_s: float) -> str | None:
         """Why the session must end now, if it must."""
         if self.expires_at_s is not None and now_s >= self.expires_at_s:
+            return "expired"
+        if self.term_s is not None and monotonic_s - self.opened_s >= self.term_s:
             return "expired"
         if self.peer is None:
             return None  # its connection tells
@@ -191,6 +194,9 @@ class LiveServer:
         finally:
             self._opening.discard(wish.session)
 
+    def _term_s(self, wish: Offer | Play) -> float | None:
+        return None if wish.expires_at_s is None else wish.expires_at_s - self._now()
+
     async def _play(self, play: Play, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The detour: the feed itself, over the connection that asked for it, until either side ends it."""
         try:
@@ -198,7 +204,7 @@ class LiveServer:
         except NoFeed as nothing:
             writer.write(encode(Refused(nothing.code, nothing.detail)))
             return
-        session = Session(play.session, play.camera, play.view, play.expires_at_s, viewer)
+        session = Session(play.session, play.camera, play.view, play.expires_at_s, viewer, term_s=self._term_s(play))
         self._sessions[play.session] = session
         log.info("live.opened", session=play.session, camera=play.camera, view=play.view, over="http")
         hung_up = asyncio.create_task(reader.read(1))
@@ -231,7 +237,9 @@ class LiveServer:
         except BaseException:
             await peer.close()
             raise
-        session = Session(offer.session, offer.camera, offer.view, offer.expires_at_s, viewer, peer)
+        session = Session(
+            offer.session, offer.camera, offer.view, offer.expires_at_s, viewer, peer, term_s=self._term_s(offer)
+        )  # fmt: skip
         self._sessions[offer.session] = session
         peer.on("connectionstatechange", lambda: self._changed(session))
         log.info("live.opened", session=offer.session, camera=offer.camera, view=offer.view)

@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,18 @@ def test_a_grant_opens_for_its_time_only(desk: Desk) -> None:
     assert "grant.expired" in said
     assert "grant.ended" in said
     assert grant.grant not in json.dumps([e.as_json() for e in desk.audit()])  # the record does not hold the key
+
+
+def test_a_clock_that_was_set_back_gives_a_grant_no_second_life(desk: Desk) -> None:
+    grant = desk.grant(desk.receive(sighting(), NOW_S).id, "to see who needs help", actor=OPERATOR, now_s=NOW_S)
+    with pytest.raises(NotFound):
+        desk.grant_of(grant.grant, NOW_S - 1)
+
+
+def test_checking_the_record_waits_for_nobody_and_holds_up_nobody(desk: Desk) -> None:
+    desk.receive(sighting(), NOW_S)
+    with desk._store.read(), ThreadPoolExecutor(1) as other:  # somebody reads meanwhile
+        assert other.submit(desk.verify_audit).result(5).verified
 
 
 def test_contact_is_lost_and_found_again(desk: Desk) -> None:

@@ -18,9 +18,24 @@ from streams.feed import Answer, Close, Decoder, Gone, Offer, Packet, Play, Refu
 from streams.live import FeedServer
 from tests.live.live_kit import SIZE, Camera, clip
 from web.live_client import LiveAway, LiveClient
+from web.live_hub import Feed, Viewer
 from web.live_track import Pace
 from web.offer_sdp import BadOffer, checked
-from web.webrtc import LiveServer
+from web.webrtc import LiveServer, Session
+
+
+def test_a_session_is_over_at_its_time_also_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    async def run() -> None:
+        viewer = Viewer(Feed(tmp_path / "no.sock", "cam", "clear", 1.0, lambda _: None))
+        session = Session("s", "cam", "clear", 1060.0, viewer, opened_s=5.0, term_s=60.0)
+        assert session.over(1059.0, 64.0) is None
+        assert session.over(1060.0, 64.0) == "expired"
+        assert session.over(400.0, 64.0) is None
+        assert session.over(400.0, 65.0) == "expired"
+        viewer.close()
+        await viewer._feed.close()
+
+    asyncio.run(run())
 
 
 @dataclass

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streams import feed
 from streams.source_errors import Why
 from tests.web.web_kit import NOW_S, THUMBNAIL, House, house, problem
-from web.media import Part, open_inside, part_of
+from web.media import CHUNK_BYTES, Part, open_inside, part_of
 from web.problems import Problem
 from web.viewing import REFUSALS
 
@@ -89,6 +89,49 @@ def test_an_ended_grant_opens_nothing_and_closes_its_pictures(tmp_path: Path) ->
             assert h.live.open == {}
             problem(await operator.get(given["clips"][0]["url"]), 403, "no_grant")
             problem(await operator.delete(f"/api/v1/grants/{given['grant']}"), 404, "not_found")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["grant ended", "signed out", "time is up"])
+def test_a_download_under_way_ends_with_its_grant(tmp_path: Path, how: str) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h:
+            operator = await h.signed_in("operator")
+            incident = await with_clip(h)
+            (h.layout.clips / "clip-1.mp4").write_bytes(bytes(4 * CHUNK_BYTES))
+            given = await grant(operator, incident)
+            got = 0
+
+            async def end() -> None:
+                if how == "grant ended":
+                    assert (await operator.delete(f"/api/v1/grants/{given['grant']}")).status_code == 204
+                elif how == "signed out":
+                    assert (await operator.delete("/api/v1/session")).status_code == 204
+                else:
+                    h.clock.advance(61)
+
+            async def send(message: Any) -> None:
+                nonlocal got
+                if message["type"] == "http.response.body" and message.get("body"):
+                    got += len(message["body"])
+                    if got == CHUNK_BYTES:
+                        await end()
+
+            async def receive() -> Any:
+                await asyncio.Event().wait()
+
+            path, _, query = given["clips"][0]["url"].partition("?")
+            cookie = f"callout_session={operator.cookies['callout_session']}"
+            scope = {
+                "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET",
+                "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+                "headers": [(b"host", b"callout.test"), (b"cookie", cookie.encode())], "client": ("192.0.2.7", 1),
+                "server": ("callout.test", 80),
+            }  # fmt: skip
+            async with asyncio.timeout(10):
+                await h.app(scope, receive, send)
+            assert got == CHUNK_BYTES
 
     asyncio.run(run())
 
