@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispatch.incident import OFFERABLE, State
@@ -16,15 +15,6 @@ class Deadline:
     kind: str
     entity: str
     due_at_s: float
-
-
-def due(deadlines: Iterable[Deadline], now_s: float) -> list[Deadline]:
-    """Those whose time has come, the oldest first."""
-    return sorted((d for d in deadlines if d.due_at_s <= now_s), key=lambda d: (d.due_at_s, d.kind, d.entity))
-
-
-def next_due_s(deadlines: Iterable[Deadline]) -> float | None:
-    return min((d.due_at_s for d in deadlines), default=None)
 
 
 def next_offer(state: State, active: int, recommendation: Recommendation) -> str | None:

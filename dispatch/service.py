@@ -434,9 +434,11 @@ class Desk:
         with self._store.read() as reader:
             return reader.clip_file(clip_id)
 
-    def clip_incidents(self, clip_id: str) -> list[str]:
+    def thumbnail_incidents(self, sha256: str) -> list[IncidentView]:
+        """Those whose sightings have this still picture: nearly always one."""
         with self._store.read() as reader:
-            return reader.incidents_of_clip(clip_id)
+            found = [reader.incident(id_) for id_ in reader.incidents_of_thumbnail(sha256)]
+            return self._show.incidents(reader, [one for one in found if one is not None])
 
     # -- what has had its time
 

@@ -45,33 +45,11 @@ class Ring:
             self._bytes += packet.size
             self._shrink(packet.captured_at_s)
 
-    def clear(self) -> None:
-        """Forget all: at a new connection whose pictures do not go on from the old ones."""
-        with self._lock:
-            self._gops.clear()
-            self._bytes = 0
-
     def since(self, at_s: float) -> tuple[VideoPacket, ...]:
         """From the newest key frame at or before `at_s` to the newest packet; from the oldest key frame when all are later."""
         with self._lock:
             start = self._gop_at(at_s)
             return tuple(packet for index, gop in enumerate(self._gops) if index >= start for packet in gop)
-
-    def gop(self) -> tuple[VideoPacket, ...]:
-        """The packets since the last key frame: what a viewer who joins now needs first."""
-        with self._lock:
-            return tuple(self._gops[-1]) if self._gops else ()
-
-    def snapshot(self, at_s: float) -> tuple[VideoPacket, ...]:
-        """What must be decoded to see the picture of `at_s`: from its key frame to the last packet at or before it.
-
-        The oldest key frame alone when all are later; empty when the ring is empty.
-        """
-        with self._lock:
-            if not self._gops:
-                return ()
-            gop = self._gops[self._gop_at(at_s)]
-            return tuple(packet for index, packet in enumerate(gop) if index == 0 or packet.captured_at_s <= at_s)
 
     def _gop_at(self, at_s: float) -> int:
         for index in range(len(self._gops) - 1, -1, -1):

@@ -42,7 +42,6 @@ from web.policy import Permission, Scope
 from web.replays import Replays
 from web.security import BodyLimit, SecurityHeaders
 from web.tasks import Tasks, WebBus
-from web.thumbnails import Thumbnails
 from web.watching import Watching
 
 BODY_MAX_BYTES = 256 * 1024
@@ -72,7 +71,7 @@ def create_app(  # noqa: PLR0917  the doors of the other parts, in the order of 
     services = Services(
         settings=settings, layout=layout, desk=desk, accounts=accounts, live=live_client, now=now, scope=scope, hub=Hub(scope),
         health=HealthBook(), watching=Watching(), throttle=Throttle(), counters=Counters(), replays=Replays(),
-        thumbnails=Thumbnails(), desk_thread=ThreadPoolExecutor(1, thread_name_prefix="desk"),
+        desk_thread=ThreadPoolExecutor(1, thread_name_prefix="desk"),
     )  # fmt: skip
     tasks = Tasks(services, bus)
 

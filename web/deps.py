@@ -25,7 +25,6 @@ from web.hub import Hub
 from web.policy import Permission, Scope, may
 from web.problems import Problem, Text
 from web.replays import Replays
-from web.thumbnails import Thumbnails
 from web.watching import Watching
 
 P = ParamSpec("P")
@@ -71,7 +70,6 @@ class Services:
     throttle: auth.Throttle
     counters: Counters
     replays: Replays
-    thumbnails: Thumbnails
     desk_thread: ThreadPoolExecutor
     tasks_running: dict[str, bool] = field(default_factory=dict)
     clips_noted: set[tuple[str, str]] = field(default_factory=set)  # (grant, clip) whose watching is on the record

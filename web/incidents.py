@@ -47,7 +47,6 @@ async def visible(services: Services, account: Account, incident_id: str) -> dic
         raise not_found(NO_INCIDENT) from None
     if not services.scope.sees_incident(account, incident):
         raise not_found(NO_INCIDENT)
-    services.thumbnails.learn(incident)
     return incident
 
 
@@ -67,8 +66,6 @@ async def incidents(
     else:
         cameras = [camera for camera in services.scope.cameras if _incidents_of(services, account, camera)]
         found = [one.as_json() for one in await services.on_desk(services.desk.incidents, state, cameras, limit)]
-    for one in found:
-        services.thumbnails.learn(one)
     return {
         "incidents": [services.scope.incident_for(account, one) for one in found if services.scope.sees_incident(account, one)]
     }

@@ -16,19 +16,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from configs.schema import Account
-from dispatch.errors import NotFound
 from web.accounts_store import SessionRow
 from web.clear import living_grant
 from web.deps import Here, Services, requires
 from web.policy import RESPONDER, Permission
 from web.problems import Problem, Text, not_found
-from web.thumbnails import is_sha256
 
 router = APIRouter(prefix="/media", tags=["media"])
 
 CHUNK_BYTES = 256 * 1024
 NO_PICTURE = Text("This picture", "该图片")
 NO_CLIP = Text("This clip", "该录像片段")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CLIP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
@@ -38,7 +37,7 @@ async def thumbnail(
     sha256: str, services: Here, session: Annotated[SessionRow, requires(Permission.MEDIA_THUMBNAIL)]
 ) -> Response:
     """Only of incidents that you may see, and of cameras in your groups (responders: of their own incident)."""
-    if not is_sha256(sha256) or not await _may_see_picture(services, session.account, sha256):
+    if not _SHA256.fullmatch(sha256) or not await _may_see_picture(services, session.account, sha256):
         raise not_found(NO_PICTURE)
     try:
         body = await asyncio.to_thread(read_inside, services.layout.thumbnails, f"{sha256}.jpg")
@@ -48,18 +47,13 @@ async def thumbnail(
 
 
 async def _may_see_picture(services: Services, account: Account, sha256: str) -> bool:
-    if services.thumbnails.incident_of(sha256) is None:  # after a restart: look through what is there
-        for one in await services.on_desk(services.desk.incidents, "all", None, 500):
-            services.thumbnails.learn(one.as_json())
-    incident_id = services.thumbnails.incident_of(sha256)
-    if incident_id is None:
-        return False
-    try:
-        incident: dict[str, Any] = (await services.on_desk(services.desk.incident, incident_id)).as_json()
-    except NotFound:
-        return False
-    sees_camera = account.role == RESPONDER or services.scope.sees_camera(account, incident["camera"])
-    return sees_camera and services.scope.sees_incident(account, incident)
+    """Of one of the incidents that the picture belongs to: its address alone opens nothing."""
+    for view in await services.on_desk(services.desk.thumbnail_incidents, sha256):
+        incident: dict[str, Any] = view.as_json()
+        sees_camera = account.role == RESPONDER or services.scope.sees_camera(account, incident["camera"])
+        if sees_camera and services.scope.sees_incident(account, incident):
+            return True
+    return False
 
 
 @router.get("/clips/{clip}.mp4", summary="An incident's clip, under a grant")

@@ -204,7 +204,6 @@ class Tasks:
             for viewing in services.watching.of_grant(str(row.message["grant"])):
                 await end_viewing(services, viewing, "grant_ended")
         elif kind == "incident":
-            services.thumbnails.learn(row.message["incident"])
             services.hub.publish(row.message, camera=row.camera)
         elif kind is not None:
             services.hub.publish(row.message, camera=row.camera, unit=row.unit)

@@ -42,7 +42,6 @@ async def mine(services: Here, session: Annotated[SessionRow, requires(Permissio
     found = (await services.on_desk(services.desk.mine, unit)).as_json()
     incident = found["incident"]
     if incident is not None:
-        services.thumbnails.learn(incident)
         found["incident"] = services.scope.incident_for(session.account, incident)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams import feed
 from streams.source_errors import Why
-from tests.web.web_kit import NOW_S, THUMBNAIL, House, house, problem
+from tests.web.web_kit import NOW_S, THUMBNAIL, House, house, problem, sighting
 from web.media import CHUNK_BYTES, Part, open_inside, part_of
 from web.problems import Problem
 from web.viewing import REFUSALS
@@ -242,6 +243,21 @@ def test_thumbnails_belong_to_incidents_that_one_may_see(tmp_path: Path) -> None
                 problem(await (await h.signed_in(name)).get(path), 404, "not_found")
             problem(await (await h.signed_in("admin")).get(path), 403, "not_allowed")
             problem(await h.browser().get(path), 401, "not_signed_in")
+
+    asyncio.run(run())
+
+
+def test_the_still_of_a_later_sighting_is_served_as_the_first_one_is(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h:
+            await h.opened()
+            later = replace(sighting(number=2).evidence, thumbnail_sha256="e" * 64)
+            incident = await h.opened(number=2, evidence=later)
+            (h.layout.thumbnails / f"{'e' * 64}.jpg").write_bytes(b"later")
+            path = incident["evidence"]["thumbnail"]
+            assert path != incident["thumbnail"]
+            assert (await (await h.signed_in("operator")).get(path)).content == b"later"
+            problem(await (await h.signed_in("north-operator")).get(path), 404, "not_found")
 
     asyncio.run(run())
 
