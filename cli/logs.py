@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -29,6 +31,28 @@ class _JsonLine(logging.Formatter):
         return json.dumps(event, ensure_ascii=False)
 
 
+class _NeverRaises:
+    """Standard error, on which a full disk or a terminal that has gone is no error: what is said is lost, who says it goes on.
+
+    (An exception out of a log call would end the very task or thread that was about to try again.)"""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def _output() -> structlog.PrintLoggerFactory:
+    return structlog.PrintLoggerFactory(cast("TextIO", _NeverRaises(sys.stderr)))
+
+
 def to_terminal() -> None:
     colours = sys.stderr.isatty()
     structlog.configure(
@@ -37,7 +61,7 @@ def to_terminal() -> None:
             structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_output(),
     )
 
 
@@ -46,7 +70,7 @@ def to_file() -> None:
     structlog.configure(
         processors=[*_SHARED, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_output(),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLine())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from dispatch.errors import Refusal
+from dispatch.errors import Refusal, StoreFailed
 from web.problems import KINDS, Problem, Text, language_of
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,16 @@ def of_fault() -> Problem:
     )
 
 
+def of_unexpected(error: Exception) -> Problem:
+    """What came from nobody's refusal: a disk without room under the accounts is no fault of ours; everything else is."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF if isinstance(error, sqlite3.Error) else 0
+    if code == sqlite3.SQLITE_FULL:
+        return of_refusal(StoreFailed("accounts.db", "the disk is full"))
+    if code == sqlite3.SQLITE_IOERR:
+        return of_refusal(StoreFailed("accounts.db", str(error)))
+    return of_fault()
+
+
 def install(app: FastAPI) -> None:
     async def problem(connection: HTTPConnection, error: Exception) -> Response | None:
         response = _problem_of(error).response(language_of(connection))
@@ -133,8 +144,8 @@ class Faults:
         except Exception as error:
             if scope["type"] not in ("http", "websocket"):
                 raise
-            problem = of_fault()
-            log.error("web.fault", number=problem.extra["number"], path=scope["path"], exc_info=error)
+            problem = of_unexpected(error)
+            log.error("web.fault", number=problem.extra.get("number", ""), path=scope["path"], exc_info=error)
             if begun:
                 raise  # the answer is half out: let the server break the connection off
             connection = HTTPConnection(scope)

@@ -298,3 +298,16 @@ def test_made_passwords_are_long_and_differ() -> None:
     made = {make_password() for _ in range(50)}
     assert len(made) == 50
     assert all(len(word) == 23 for word in made)
+
+
+def test_a_disk_without_room_is_said_at_the_sign_in(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with house(tmp_path) as h:
+            pages = h.services.accounts.store._sql.execute("PRAGMA page_count").fetchone()[0]
+            h.services.accounts.store._sql.execute(f"PRAGMA max_page_count = {pages}")  # as full as a disk can be
+            h.services.accounts.store._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            answers = [await h.browser().post("/api/v1/session", json=LOGIN) for _ in range(40)]
+            full = next(answer for answer in answers if answer.status_code != 200)
+            assert problem(full, 507, "store_failed")["detail"].startswith("accounts.db: could not be written (the disk is full)")
+
+    asyncio.run(run())
