@@ -24,5 +24,5 @@ def run(args: argparse.Namespace) -> int:
     except StoreFailed as error:
         print(f"callout: {error}", file=sys.stderr)
         return 1
-    print(f"{site.layout.store}: {verdict.en}")
+    print(f"{site.layout.store}: {verdict}")
     return 0 if verdict.verified else 1
