@@ -94,9 +94,11 @@ export function MapPanel() {
   useEffect(() => {
     if (!place) return undefined;
     const kinds = (place.hazards ?? []).map((h) => h.kind);
-    const made = import("/static/lib/map_view.js").then(({ makeMap }) => makeMap(ref.current, { site: place, kinds, onPick }));
+    let gone = false; // the wall may be opened before the map's code is here
+    const made = import("/static/lib/map_view.js").then(({ makeMap }) => (gone ? null : makeMap(ref.current, { site: place, kinds, onPick })));
     const stops = [];
     made.then((map) => {
+      if (!map) return;
       view.value = map;
       let looked = "";
       stops.push(effect(() => paint(map)));
@@ -106,7 +108,14 @@ export function MapPanel() {
         if (key !== looked) { looked = key; queueMicrotask(() => look(map)); }
       }));
     });
-    return () => { made.then((map) => { for (const stop of stops) stop(); map.remove(); view.value = null; }); };
+    return () => {
+      gone = true;
+      made.then((map) => {
+        for (const stop of stops) stop();
+        map?.remove();
+        if (map && view.peek() === map) view.value = null;
+      });
+    };
   }, [place]);
   return html`<section class="panel map" aria-label=${t("map")}><div class="map-canvas" ref=${ref} data-testid="map"
       data-ways=${routes(selected.value).length}></div>

@@ -62,7 +62,7 @@ function Verdict() {
   const { verified, verdict, entries } = record.value;
   return html`<p class=${cx("verdict", verified ? "good" : "bad")} role="status" data-testid="audit-verified" data-verified=${verified}>
     <${Icon} name=${verified ? "shield" : "alert"} />
-    <span><b>${t(verified ? "audit.verified" : "audit.broken")}</b> <span>${(!verified && verdict && pickText(verdict)) || t(verified ? "audit.verified.more" : "audit.broken.more", { n: verdict?.entries ?? entries.length })}</span>
+    <span><b>${t(verified ? "audit.verified" : "audit.broken")}</b> <span>${(!verified && verdict && pickText(verdict)) || t(verified ? "audit.verified.more" : "audit.broken.more", { n: verdict?.entries ?? entries.length })} </span>
     ${verdict?.head && html`<code class="hash" title=${verdict.head}>${t("audit.head")} ${verdict.head.slice(0, 16)}…</code>`}</span></p>`;
 }
 

@@ -13,7 +13,7 @@ function shown(name, value) {
   if (value === null || value === "") return null;
   if (typeof value === "number" && /_s$/.test(name) && value > 1e9) return dateTime(value);
   if (typeof value === "number" && /_s$/.test(name)) return duration(value);
-  if (name === "from" || name === "to") return word("state", value) === String(value).replaceAll("_", " ") ? word("assignment", value) : word("state", value);
+  if (name === "from" || name === "to") return word(["state", "assignment", "unit"].find((prefix) => word(prefix, value) !== String(value).replaceAll("_", " ")) ?? "state", value);
   if (name === "rule") return value.includes("/") ? ruleName(value) : word("audit.rule", value);
   if (name === "reason" && value === "retention") return t("audit.retention");
   if (Array.isArray(value)) return value.join(", ") || null;
@@ -23,10 +23,10 @@ function shown(name, value) {
 
 /** What changed: "Received → Confirmed", then the other facts as name and value. */
 export function Details({ entry }) {
-  const { from, to, ...rest } = entry.detail ?? {};
+  const { from, to = from && entry.action.split(".").at(-1), ...rest } = entry.detail ?? {}; // "unit.available" names what it became
   const pairs = Object.entries(rest).filter(([name, value]) => !SKIP.has(name) && shown(name, value) !== null);
   return html`<span class="details">${to ? html`<span class="change">${from ? html`${shown("from", from)} → ` : ""}<b>${shown("to", to)}</b>
-    </span>` : from ? html`<span class="change">${shown("from", from)} →</span>` : ""}
+    </span>` : ""}
     ${pairs.map(([name, value]) => html`<span class="pair" key=${name}><span class="dim">${word("audit.field", name)}</span> ${shown(name, value)}
       </span>`)}</span>`;
 }
@@ -63,7 +63,7 @@ export function Watched({ rows, cameraName }) {
   return html`<div class="table" tabindex="0"><table><thead><tr><th>${t("audit.actor")}</th><th>${t("audit.camera")}</th><th>${t("audit.view")}</th>
     <th>${t("audit.from")}</th><th>${t("audit.to")}</th></tr></thead><tbody>
     ${rows.map((row) => html`<tr key=${row.key} data-testid="watched-row" data-view=${row.view}><td>${row.actor} <span class="dim">
-      ${word("role", row.role)}</span></td><td>${row.camera ? cameraName(row.camera) : row.clip}</td>
+      ${word("role", row.role)}</span></td><td title=${row.clip || null}>${cameraName(row.camera || row.clip.replace(/-\d+$/, ""))}</td>
       <td><${Chip} tone=${row.view === "wall" ? "" : "wait"} icon=${row.view === "wall" ? "covered" : "eye"}>${word("audit.view", row.view)}<//></td>
       <td><${At} at=${row.from_s} date /></td><td>${row.to_s ? html`<${At} at=${row.to_s} date />` : row.view === "clip" ? "–" : t("audit.still")}
         </td></tr>`)}</tbody></table></div>`;
