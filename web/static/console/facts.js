@@ -45,6 +45,6 @@ export function Journal({ incident }) {
   const lines = [...(incident.journal ?? [])].reverse();
   return html`<section class="journal" tabindex="0" aria-label=${t("journal")}><h2>${t("journal")}</h2><ol>
     ${lines.map((line, i) => html`<li key=${`${line.at_s}-${lines.length - i}`} data-testid="journal-line"><${At} at=${line.at_s} />
-      <span class="dot" aria-hidden="true"></span><span><span>${pick(line, "text")}</span> <span class="dim"><${Icon} name="user" />${line.actor}
+      <span class="dot" aria-hidden="true"></span><span><bdi>${pick(line, "text")}</bdi> <span class="dim"><${Icon} name="user" />${line.actor}
       </span></span></li>`)}</ol></section>`;
 }
