@@ -60,4 +60,5 @@ class Layout:
     def make(self) -> None:
         for folder in (self.root, self.clips, self.thumbnails, self.map, self.cache, self.bus, self.run):
             folder.mkdir(parents=True, exist_ok=True)
-        self.run.chmod(0o700)
+        for private in (self.root, self.run):  # clear clips and the record are for this account alone
+            private.chmod(0o700)

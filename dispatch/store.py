@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -321,17 +321,16 @@ class Store:
         self._lock = threading.RLock()
         self._read_lock = threading.Lock()
         self._guard = _guard(path) if exclusive else None
-        try:
-            self._db = _connect(path)
-            _upgrade(self._db, path)
-            self._reads = _connect(path)
-            self._head = self._find_head()
-        except sqlite3.Error as error:
-            self._unguard()
-            raise StoreFailed(str(path), _words(error)) from error
-        except StoreFailed:
-            self._unguard()
-            raise
+        with ExitStack() as undo:
+            undo.callback(self._unguard)
+            try:
+                self._db = undo.enter_context(closing(_connect(path)))
+                _upgrade(self._db, path)
+                self._reads = undo.enter_context(closing(_connect(path)))
+                self._head = self._find_head()
+            except sqlite3.Error as error:
+                raise StoreFailed(str(path), _words(error)) from error
+            undo.pop_all()  # open, and kept so
 
     def _find_head(self) -> tuple[int, str]:
         row = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
@@ -412,10 +411,14 @@ def read_audit(path: Path) -> AuditVerdict:
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=256)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

@@ -13,6 +13,7 @@ WRAP = 1 << 32  # RTP timestamps have 32 bits (RFC 3550, 5.1)
 MAX_GAP_S = 10.0  # a longer step is not a pause but a new clock
 # A camera's clock may run slow against ours by this much; it bounds how long one early packet skews capture times.
 DRIFT = 0.001
+CLOCK_STEP_S = 30.0  # no stall holds packets back so long: read time-outs end it first. Our own clock was set forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class CaptureClock:
 def captured_at(clock: CaptureClock, out: int, arrived_s: float) -> tuple[CaptureClock, float]:
     """Unix seconds by which the picture was captured: never after `arrived_s`, and never falling unless our own clock does."""
     offset_s = arrived_s - out / HZ
-    if clock.offset_s is not None and out >= clock.out:
+    stepped = clock.offset_s is not None and offset_s - clock.offset_s > CLOCK_STEP_S
+    if clock.offset_s is not None and out >= clock.out and not stepped:
         offset_s = min(offset_s, clock.offset_s + DRIFT * (out - clock.out) / HZ)
     captured_s = min(arrived_s, max(clock.captured_s, out / HZ + offset_s))
     return CaptureClock(offset_s, out, captured_s), captured_s

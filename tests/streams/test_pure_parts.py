@@ -75,6 +75,15 @@ def test_a_burst_after_a_stall_keeps_its_true_capture_times() -> None:
         assert captured_s == pytest.approx(100.0 + number * 0.1, abs=0.02)
 
 
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_our_own_clock_is_set_and_capture_times_follow_at_once(step_s: float) -> None:
+    clock = timestamps.CaptureClock()
+    for number in range(100):
+        now_s = 10_000.0 + number * 0.1 + (step_s if number >= 50 else 0.0)
+        clock, captured_s = timestamps.captured_at(clock, number * 9000, now_s)
+        assert captured_s == pytest.approx(now_s, abs=0.01), number
+
+
 def test_a_slow_camera_clock_does_not_fall_behind_for_ever() -> None:
     clock, captured_s, now_s = timestamps.CaptureClock(), 0.0, 0.0
     for number in range(20_000):  # 200 ppm slow over 33 minutes: 0.4 s
