@@ -67,12 +67,13 @@ class _Timed(Detector):
 
 
 class _SlowSource(Source):
-    """The planted defect `slow`: every frame is converted to BGR at full size before anybody asks for it."""
+    """The planted defect `slow`: every frame is converted at full size, three times over, before anybody asks for it."""
 
     def decode(self, packet: VideoPacket) -> list[DecodedFrame]:
         frames = super().decode(packet)
         for frame in frames:
-            frame._frame.to_ndarray(format="bgr24")  # the defect lives in the bench alone
+            for format_ in ("rgb24", "bgr24", "bgra"):
+                frame._frame.to_ndarray(format=format_)
         return frames
 
 
