@@ -74,7 +74,7 @@ def test_killed_between_any_two_steps(tmp_path: Path) -> None:
         desk.close()
         for step in ("accept", "en_route", "on_scene", "clear"):
             assert any(step in action for action in record), (step, record)
-    assert "data" in site.run("audit", "verify", "--config", str(site.settings))
+    assert "unbroken" in site.run("audit", "verify", "--config", str(site.settings))
 
 
 def first(operator: Phone) -> dict[str, Any] | None:
